@@ -1,0 +1,115 @@
+package contender
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestNames(t *testing.T) {
+	seen := make(map[string]bool)
+	for _, c := range All {
+		if c.Name == "" || strings.ContainsAny(c.Name, "/, ") || seen[c.Name] {
+			t.Errorf("the name %q is empty, there twice, or of no use in a flag or a benchmark's name", c.Name)
+		}
+		seen[c.Name] = true
+		if c.About == "" {
+			t.Errorf("%s does not say what it is", c.Name)
+		}
+	}
+}
+
+type reader interface {
+	Reads(ctx context.Context, n int) (string, error)
+}
+
+func TestFailedLoginReachesTheReader(t *testing.T) {
+	down := errors.New("down")
+	for _, c := range All {
+		subject, err := c.Open(func(context.Context) (Token, error) { return Token{}, down })
+		if err == nil {
+			_, err = subject.(reader).Reads(t.Context(), 1)
+		}
+		if !errors.Is(err, down) {
+			t.Errorf("%s with a failing login: %v, want %v", c.Name, err, down)
+		}
+		if err := Close(subject); err != nil {
+			t.Errorf("%s: %v", c.Name, err)
+		}
+	}
+}
+
+// Those written by hand promise to let a waiter go.
+func TestWaiterLeavesWhenItsContextEnds(t *testing.T) {
+	for _, c := range []Contender{rwMutex, channelActor} {
+		synctest.Test(t, func(t *testing.T) {
+			subject, err := c.Open(func(context.Context) (Token, error) {
+				time.Sleep(time.Minute)
+				return Token{Access: "A", Expiry: time.Now().Add(time.Hour)}, nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			if _, err := subject.(reader).Reads(ctx, 1); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("%s: a waiter with a second left got %v, want context.DeadlineExceeded", c.Name, err)
+			}
+			if got, err := subject.(reader).Reads(t.Context(), 2); got != "A" || err != nil {
+				t.Errorf("%s: the next reader got %q, %v, want A", c.Name, got, err)
+			}
+			if err := Close(subject); err != nil {
+				t.Errorf("%s: %v", c.Name, err)
+			}
+		})
+	}
+}
+
+// Inside the skew the token is not given out any more.
+func TestRenewedBeforeExpiry(t *testing.T) {
+	for _, c := range []Contender{rwMutex, channelActor} {
+		synctest.Test(t, func(t *testing.T) {
+			logins := 0
+			subject, err := c.Open(func(context.Context) (Token, error) {
+				logins++
+				return Token{Access: strings.Repeat("A", logins), Expiry: time.Now().Add(time.Minute)}, nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, step := range []struct {
+				sleep time.Duration
+				want  string
+			}{{0, "A"}, {time.Minute - skew - 1, "A"}, {1, "AA"}} {
+				time.Sleep(step.sleep)
+				if got, err := subject.(reader).Reads(t.Context(), 1); got != step.want || err != nil {
+					t.Errorf("%s, %v later: read %q, %v, want %q", c.Name, step.sleep, got, err, step.want)
+				}
+			}
+			if err := Close(subject); err != nil {
+				t.Errorf("%s: %v", c.Name, err)
+			}
+		})
+	}
+}
+
+func TestClosedActorSaysSo(t *testing.T) {
+	subject, err := channelActor.Open(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := subject.(*mailbox)
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Token(t.Context()); !errors.Is(err, errClosed) {
+		t.Errorf("a read of a closed actor: %v, want %v", err, errClosed)
+	}
+}

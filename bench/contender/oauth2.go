@@ -1,0 +1,40 @@
+package contender
+
+import (
+	"context"
+
+	"golang.org/x/oauth2"
+)
+
+// Its own default skew of 10 s. ReuseTokenSource is what Config.TokenSource and
+// clientcredentials give out as well.
+var xoauth2 = Contender{
+	Name:   "oauth2",
+	About:  "x/oauth2: ReuseTokenSource, Token()",
+	Module: "golang.org/x/oauth2",
+	Open: func(login Login) (any, error) {
+		return &tokenSource{oauth2.ReuseTokenSource(nil, loginSource(login))}, nil
+	},
+}
+
+// loginSource drops the context, for which oauth2.TokenSource has no place.
+type loginSource Login
+
+func (l loginSource) Token() (*oauth2.Token, error) {
+	t, err := l(context.Background())
+	return &oauth2.Token{AccessToken: t.Access, Expiry: t.Expiry}, err
+}
+
+type tokenSource struct{ oauth2.TokenSource }
+
+func (s *tokenSource) Reads(_ context.Context, n int) (string, error) {
+	source := s.TokenSource
+	var token *oauth2.Token
+	for range n {
+		var err error
+		if token, err = source.Token(); err != nil {
+			return "", err
+		}
+	}
+	return token.AccessToken, nil
+}

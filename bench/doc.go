@@ -1,0 +1,58 @@
+// Bench measures how libraries keep expiring tokens fresh under concurrency,
+// tokenactor among them, side by side in one run:
+//
+//	go -C bench run .                                    everything
+//	go -C bench run . -quick                             a first look
+//	go -C bench run . -scene read -contender oauth2,aws -callers 1,100
+//	go -C bench run . -json results.json                 for a script
+//	go -C bench run . -check                             exit status 1 where a promised ratio is missed
+//	go -C bench run . -help                              flags, scenes, contenders
+//
+// The exit status is 0, 1 for a failure or a missed promise, 2 for arguments that
+// are not understood (go run itself turns 2 into 1, and prints it).
+//
+// As testing.B benchmarks, for benchstat:
+//
+//	go -C bench test -run - -bench . -benchtime 100ms -count 10 > new.txt
+//	go tool -modfile=tools/go.mod benchstat -col /impl new.txt
+//
+// # What is measured
+//
+// A scene is a situation; each file of the package scene describes one. The
+// scene read: all callers read one valid token, as every request of a program
+// does. Its ns/op is wall time divided by the reads of all callers together, so
+// on two cores the limit for many callers is half of that for one. Its allocs/op
+// counts every allocation of the process in that time, to a hundredth.
+//
+// What -check holds tokenactor to, in the scene read: no allocations; at most 6
+// times the limit, a bare atomic load; and with 1 and with 10,000 callers, that the
+// best of all contenders in a round, hand-written ones included, takes 30 times as
+// long. Limit and harness are yardsticks and do not compete.
+//
+// # What is not
+//
+// Times are those of this machine at this moment, and worth nothing elsewhere.
+// What carries over are ratios: the last column of each table, and all that
+// -check looks at. Loops as tight as these show a call at its best, with its
+// data in the first cache; in a program the differences are smaller.
+//
+// # Fairness
+//
+//   - Contenders take turns: A B C, A B C, so that whatever else the machine does
+//     falls on all of them alike. A ratio is taken of two runs of one round; what
+//     is shown are medians over the rounds, with the least and the greatest.
+//   - A run sets its contender up anew, warms it up until it knows how many calls
+//     fill the time, collects garbage, and only then measures. Goroutines are made
+//     before, make a call each, and wait at a gate. All runs last equally long, so
+//     that starting and ending the callers weighs on all contenders alike.
+//   - The timed loop is the contender's own, around the call that a user would
+//     write, so that the compiler inlines what it would for a user. All loops have
+//     one form. What was read is compared with what was given out, and a second
+//     login during a run is an error.
+//   - Each contender does its best; its file says with which options.
+//   - The harness is a contender too: the row harness is a loop that reads
+//     nothing. Below each table stand what starting and ending the callers takes
+//     of each run, and what a contender differs from itself when it is run twice in
+//     one round: smaller differences say nothing.
+//   - What a contender cannot do is shown as "cannot", with the reason.
+package main

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run returns the exit status: 0, 1 for a failure or a missed promise, 2 for
+// arguments that it does not understand.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	o, err := parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		usage(stdout)
+		return 0
+	case err != nil:
+		fmt.Fprintln(stderr, err)
+		return 2
+	}
+	missed, err := bench(ctx, o, stdout)
+	switch {
+	case err != nil:
+		fmt.Fprintln(stderr, err)
+		return 1
+	case missed:
+		return 1
+	}
+	return 0
+}
+
+// bench runs what o asks for and reports whether a promise was missed.
+func bench(ctx context.Context, o options, w io.Writer) (missed bool, err error) {
+	writeMachine(w, o)
+	var tables []table
+	for _, s := range o.scenes {
+		for _, callers := range o.loads(s) {
+			t, err := measure(ctx, s, o.contenders, callers, o.count, o.duration)
+			if err != nil {
+				return false, err
+			}
+			writeTable(w, t)
+			tables = append(tables, t)
+		}
+	}
+	if o.json != "" {
+		if err := writeJSON(o.json, tables); err != nil {
+			return false, err
+		}
+	}
+	if o.check {
+		missed = !writeVerdicts(w, check(tables))
+	}
+	return missed, nil
+}

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/tokenactor/bench/contender"
+	"example.com/tokenactor/bench/scene"
+)
+
+// fakeScene gives values of its own instead of measuring.
+func fakeScene(run func(name string) (float64, error)) scene.Scene {
+	return scene.Scene{
+		Name:    "fake",
+		Metrics: []scene.Metric{{Name: "ns/op", Unit: "ns"}},
+		Run: func(_ context.Context, c contender.Contender, _ int, _ time.Duration) (scene.Sample, error) {
+			v, err := run(c.Name)
+			return scene.Sample{"ns/op": v}, err
+		},
+	}
+}
+
+func named(names string) []contender.Contender {
+	var cs []contender.Contender
+	for n := range strings.FieldsSeq(names) {
+		cs = append(cs, contender.Contender{Name: n})
+	}
+	return cs
+}
+
+func TestContendersTakeTurns(t *testing.T) {
+	var order strings.Builder
+	s := fakeScene(func(name string) (float64, error) {
+		order.WriteString(name)
+		return float64(order.Len()), nil
+	})
+	got, err := measure(t.Context(), s, named("A B C"), 1, 2, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "ABCAABCA"; order.String() != want {
+		t.Errorf("contenders ran in the order %s, want %s", order.String(), want)
+	}
+	if b := got.row("B").values("ns/op"); len(b) != 2 || b[0] != 2 || b[1] != 6 {
+		t.Errorf("the rounds of B are %v, want [2 6]", b)
+	}
+	if again := got.again.values("ns/op"); len(again) != 2 || again[0] != 4 || again[1] != 8 {
+		t.Errorf("the second runs of A are %v, want [4 8]", again)
+	}
+}
+
+func TestCannotIsAskedOnceAndShown(t *testing.T) {
+	asked := 0
+	s := fakeScene(func(name string) (float64, error) {
+		if name == "A" {
+			asked++
+			return 0, scene.Cannot("it has no wheels")
+		}
+		return 3, nil
+	})
+	got, err := measure(t.Context(), s, named("A B"), 1, 3, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if asked != 1 {
+		t.Errorf("a contender that cannot was run %d times, want 1", asked)
+	}
+	if ref := got.reference(); ref == nil || ref.contender.Name != "B" {
+		t.Errorf("ratios are to %v, want B", ref)
+	}
+	var shown strings.Builder
+	writeTable(&shown, got)
+	if want := "cannot: it has no wheels"; !strings.Contains(shown.String(), want) {
+		t.Errorf("the table does not show %q:\n%s", want, shown.String())
+	}
+	if list := results([]table{got}); len(list) != 1 || list[0].Contender != "B" {
+		t.Errorf("the results are %v, want those of B alone", list)
+	}
+}
+
+func TestTableWhereNobodyCan(t *testing.T) {
+	s := fakeScene(func(string) (float64, error) { return 0, scene.Cannot("too steep") })
+	got, err := measure(t.Context(), s, named("A"), 1, 1, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var shown strings.Builder
+	writeTable(&shown, got)
+	if !strings.Contains(shown.String(), "cannot: too steep") {
+		t.Errorf("the table does not show why:\n%s", shown.String())
+	}
+}
+
+func TestFailureNamesItsRun(t *testing.T) {
+	broken := errors.New("broken")
+	s := fakeScene(func(string) (float64, error) { return 0, broken })
+	_, err := measure(t.Context(), s, named("A"), 7, 1, 0)
+	if want := "bench: scene fake, contender A, 7 callers: broken"; !errors.Is(err, broken) || err.Error() != want {
+		t.Errorf("the error is %v, want %q", err, want)
+	}
+}
+
+func TestInterruptEndsTheRounds(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	runs := 0
+	s := fakeScene(func(string) (float64, error) { runs++; cancel(); return 1, nil })
+	if _, err := measure(ctx, s, named("A B"), 1, 5, 0); !errors.Is(err, context.Canceled) || runs != 1 {
+		t.Errorf("after an interrupt: %d runs, error %v, want 1 and context.Canceled", runs, err)
+	}
+}

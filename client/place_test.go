@@ -1,0 +1,212 @@
+package client_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"example.com/tokenactor/client"
+	"example.com/tokenactor/manager"
+)
+
+// Each Place puts the token where the server looks, after a renewal too, and
+// leaves no trace of it in the caller's request.
+func TestPlaces(t *testing.T) {
+	for _, p := range places {
+		t.Run(p.name, func(t *testing.T) {
+			var found []bool
+			rt := &client.Transport{Source: newSource("T1"), Place: p.place, Base: baseFunc(func(req *http.Request) (*http.Response, error) {
+				found = append(found, p.found(req))
+				if len(found) == 1 {
+					return answer(http.StatusUnauthorized, "", ""), nil
+				}
+				return answer(http.StatusOK, "", ""), nil
+			})}
+			source := newSource(secret)
+			rt.Source = source
+			req := getRequest(9)
+			before := fmt.Sprint(req.URL, req.Header)
+			resp, err := rt.RoundTrip(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = text(t, resp)
+			if len(found) != 2 || !found[0] || found[1] {
+				t.Errorf("found the first token in %v, want in the first of two sends", found)
+			}
+			if after := fmt.Sprint(resp.Request.URL, resp.Request.Header); resp.Request != req || after != before {
+				t.Errorf("the caller's request was %s, is %s", before, after)
+			}
+		})
+	}
+}
+
+// The rest of a query stays as it stands, in its order and spelling.
+func TestQueryKeepsTheRest(t *testing.T) {
+	for _, test := range []struct{ before, sent string }{
+		{"", "key=a%2Bb"},
+		{"z=1&a=%7e", "z=1&a=%7e&key=a%2Bb"},
+		{"bad=%zz;&&x", "bad=%zz;&&x&key=a%2Bb"},
+		{"key=own&x=1", "key=own&x=1"},
+		{"x=1&k%65y=own", "x=1&k%65y=own"},
+		{"KEY=1", "KEY=1&key=a%2Bb"},
+	} {
+		var sent string
+		rt := &client.Transport{Source: newSource("a+b"), Place: client.Query("key"), Base: baseFunc(func(req *http.Request) (*http.Response, error) {
+			sent = req.URL.RawQuery
+			return answer(http.StatusOK, "", ""), nil
+		})}
+		req := getRequest(0)
+		req.URL.RawQuery = test.before
+		if _, err := rt.RoundTrip(req); err != nil {
+			t.Fatal(err)
+		}
+		if sent != test.sent || req.URL.RawQuery != test.before {
+			t.Errorf("%q was sent as %q and is now %q, want %q sent", test.before, sent, req.URL.RawQuery, test.sent)
+		}
+	}
+}
+
+// A server that repeats the query in a redirect to itself gets the newest token,
+// and not twice; the next hop abroad gets neither the parameter nor a Referer
+// that holds it.
+func TestQueryRepeatedByTheServer(t *testing.T) {
+	var seen []string
+	source := newSource(secret)
+	base := baseFunc(func(req *http.Request) (*http.Response, error) {
+		seen = append(seen, req.URL.String()+" from "+req.Referer())
+		resp := answer(http.StatusFound, "", "")
+		switch len(seen) {
+		case 1:
+			resp.Header.Set("Location", "/2?"+req.URL.RawQuery)
+		case 2:
+			resp.Header.Set("Location", "https://example.com/3?"+req.URL.RawQuery)
+		default:
+			resp.StatusCode = http.StatusOK
+		}
+		return resp, nil
+	})
+	c := &http.Client{Transport: &client.Transport{Source: source, Place: client.Query("key"), Base: base}}
+	resp, err := c.Get("https://api.example.com/1?a=b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = text(t, resp)
+	escaped := url.QueryEscape(secret)
+	want := []string{
+		"https://api.example.com/1?a=b&key=" + escaped + " from ",
+		"https://api.example.com/2?a=b&key=" + escaped + " from https://api.example.com/1?a=b",
+		"https://example.com/3?a=b from ",
+	}
+	if got := strings.Join(seen, "\n"); got != strings.Join(want, "\n") {
+		t.Errorf("sent\n%s\nwant\n%s", got, strings.Join(want, "\n"))
+	}
+}
+
+func TestOwnHeaderIsLeftAlone(t *testing.T) {
+	sent := http.Header{}
+	rt := &client.Transport{Source: newSource("T1"), Place: client.Header("X-Key"), Base: baseFunc(func(req *http.Request) (*http.Response, error) {
+		sent = req.Header
+		return answer(http.StatusUnauthorized, "", ""), nil
+	})}
+	req := getRequest(0)
+	req.Header.Set("X-Key", "own")
+	if _, err := rt.RoundTrip(req); err != nil || sent.Get("X-Key") != "own" {
+		t.Errorf("sent %v, want the caller's key (%v)", sent, err)
+	}
+	// Authorization is not that place: a gateway may want one of its own.
+	req = getRequest(0)
+	req.Header.Set("Authorization", "Basic eA==")
+	if _, err := rt.RoundTrip(req); err != nil || sent.Get("X-Key") != "T2" && sent.Get("X-Key") != "T1" {
+		t.Errorf("sent %v, want a token beside the gateway's Authorization (%v)", sent, err)
+	}
+}
+
+// A Place that fails ends the request, and its body is closed once.
+func TestPlaceFails(t *testing.T) {
+	broken := errors.New("no key to sign with")
+	for failing := 1; failing <= 2; failing++ {
+		puts := 0
+		rt := &client.Transport{Source: newSource("T1"), Base: accepting("", new([]string)), Place: client.PlaceFunc(func(*http.Request, *manager.Token) error {
+			if puts++; puts == failing {
+				return broken
+			}
+			return nil
+		})}
+		body := newCountedBody(strings.NewReader("hello"))
+		_, err := rt.RoundTrip(mustRequest(t, http.MethodPost, "https://api.example.com", body))
+		if !errors.Is(err, broken) || body.closes.Load() != 1 {
+			t.Errorf("Put %d fails: got %v and %d closes, want its error and 1", failing, err, body.closes.Load())
+		}
+	}
+}
+
+// A nonce is a Place as DPoP will be: it signs each send and learns the server's
+// nonce from the responses.
+type nonce struct{ value string }
+
+func (n *nonce) Put(req *http.Request, token *manager.Token) error {
+	req.Header.Set("Authorization", "DPoP "+token.AccessToken.Reveal())
+	req.Header.Set("DPoP", req.Method+" "+n.value)
+	return nil
+}
+
+func (n *nonce) Observe(resp *http.Response) bool {
+	fresh := resp.Header.Get("DPoP-Nonce")
+	if fresh == "" {
+		return false
+	}
+	n.value = fresh
+	return resp.StatusCode == http.StatusUnauthorized
+}
+
+// A server that wants a nonce gets one more send without a refresh, besides the
+// replay that a rejection costs.
+func TestObserverAsksForOneMoreSend(t *testing.T) {
+	const useNonce, invalid = `DPoP error="use_dpop_nonce"`, `DPoP error="invalid_token"`
+	for _, test := range []struct {
+		name       string
+		maxReplays int
+		challenges []string // of the answers; "": accepted
+		renewals   int
+		status     int
+	}{
+		{"nonce", 0, []string{useNonce, ""}, 0, 200},
+		{"nonce, then rejected", 0, []string{useNonce, invalid, ""}, 1, 200},
+		{"rejected, then nonce", 0, []string{invalid, useNonce, ""}, 1, 200},
+		{"nonce for ever", 0, []string{useNonce, useNonce}, 0, 401},
+		{"no replays", -1, []string{useNonce}, 0, 401},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			source, place := newSource("T1"), &nonce{}
+			var proofs []string
+			rt := &client.Transport{Source: source, Place: place, MaxReplays: test.maxReplays, Base: baseFunc(func(req *http.Request) (*http.Response, error) {
+				proofs = append(proofs, req.Header.Get("DPoP"))
+				challenge := test.challenges[len(proofs)-1]
+				if challenge == "" {
+					return answer(http.StatusOK, "", ""), nil
+				}
+				resp := answer(http.StatusUnauthorized, challenge, "")
+				if challenge == useNonce {
+					resp.Header.Set("DPoP-Nonce", fmt.Sprint("n", len(proofs)))
+				}
+				return resp, nil
+			})}
+			req := mustRequest(t, http.MethodPut, "https://api.example.com", newCountedBody(strings.NewReader("hello")))
+			resp, err := rt.RoundTrip(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if resp.StatusCode != test.status || len(proofs) != len(test.challenges) || source.renewals() != test.renewals {
+				t.Errorf("got %d after %d sends and %d renewals, want %d, %d, %d",
+					resp.StatusCode, len(proofs), source.renewals(), test.status, len(test.challenges), test.renewals)
+			}
+			if last := proofs[len(proofs)-1]; test.status == 200 && last == "PUT " {
+				t.Errorf("the last proof has no nonce: %q", proofs)
+			}
+		})
+	}
+}

@@ -1,0 +1,85 @@
+package client
+
+import (
+	"bytes"
+	"io"
+	"math"
+	"net/http"
+)
+
+// peekLimit is how much of a body is read ahead: 64 KiB.
+const peekLimit = 64 << 10
+
+// InvalidToken is the default of Transport.Rejected: a 401 rejects the token
+// unless a challenge blames something else that no new token would mend, and
+// none says invalid_token. So a bare 401 is a rejection, and insufficient_scope
+// (RFC 6750 section 3.1), a DPoP nonce or proof (RFC 9449), and a login that is
+// too weak or too old (RFC 9470) are not. Call it from a rule of your own that
+// adds to it.
+func InvalidToken(resp *http.Response) bool {
+	if resp.StatusCode != http.StatusUnauthorized {
+		return false
+	}
+	rejected := true
+	for _, c := range parseChallenges(resp.Header["Www-Authenticate"]) {
+		switch c.params["error"] {
+		case "invalid_token":
+			return true
+		case "insufficient_scope", "use_dpop_nonce", "invalid_dpop_proof", "insufficient_user_authentication":
+			rejected = false
+		}
+	}
+	return rejected
+}
+
+// RejectedBody makes a rule for Transport.Rejected from a function that looks at
+// the status and at up to limit bytes of the body, for an API that says "expired"
+// in its own way. limit 0: 64 KiB. The body is put back whole, read errors
+// included. rejected may be called from several goroutines at once and must not
+// keep body.
+//
+// The response is held until limit bytes or its end have come, so an API that
+// also streams events needs a rule that lets those pass first.
+func RejectedBody(limit int64, rejected func(status int, body []byte) bool) func(*http.Response) bool {
+	if limit <= 0 {
+		limit = peekLimit
+	}
+	return func(resp *http.Response) bool {
+		if resp.StatusCode == http.StatusSwitchingProtocols {
+			return false // its body is the connection, to be written as well
+		}
+		return rejected(resp.StatusCode, peek(resp, limit))
+	}
+}
+
+// peek gives up to limit bytes of the body and puts them back. A body that ends
+// within them is closed, which frees its connection.
+func peek(resp *http.Response, limit int64) []byte {
+	if resp.Body == nil || resp.Body == http.NoBody {
+		return nil
+	}
+	// One byte more than the limit tells the end.
+	limit = min(limit, math.MaxInt64-1)
+	head, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
+	switch {
+	case err != nil:
+		resp.Body = &putBack{io.MultiReader(bytes.NewReader(head), failing{err}), resp.Body}
+	case int64(len(head)) <= limit:
+		_ = resp.Body.Close()
+		resp.Body = io.NopCloser(bytes.NewReader(head))
+	default:
+		resp.Body = &putBack{io.MultiReader(bytes.NewReader(head), resp.Body), resp.Body}
+	}
+	return head[:min(int64(len(head)), limit)]
+}
+
+// A putBack reads what was read ahead first, and closes the body itself.
+type putBack struct {
+	io.Reader
+	io.Closer
+}
+
+// failing repeats the error that a body ended with.
+type failing struct{ err error }
+
+func (f failing) Read([]byte) (int, error) { return 0, f.err }

@@ -1,0 +1,31 @@
+package client
+
+import (
+	"context"
+	"net/http"
+
+	"example.com/tokenactor/manager"
+)
+
+// A Source is where a Transport gets its tokens: a *manager.Credential is one.
+// All methods are called from several goroutines at once.
+//
+// Two more methods of *manager.Credential are used where a Source has them.
+// Replayed(token *manager.Token, accepted bool) is told how each replay with a
+// renewed token went. Refreshing(ctx context.Context) bool says that ctx is that
+// of a refresh of this very Source, whose requests are then sent bare.
+type Source interface {
+	// Token gives a usable token. ctx bounds this caller's wait.
+	Token(ctx context.Context) (*manager.Token, error)
+
+	// Renew gives a usable token that is not the rejected one, or an error.
+	// ctx bounds this caller's wait, not the refresh, which others share.
+	Renew(ctx context.Context, rejected *manager.Token) (*manager.Token, error)
+}
+
+// New returns a client that authorizes its requests with tokens of source and
+// otherwise behaves as the zero http.Client: no time limit, http.DefaultTransport
+// beneath. For anything else fill in a Transport.
+func New(source Source) *http.Client {
+	return &http.Client{Transport: &Transport{Source: source}}
+}

@@ -1,0 +1,108 @@
+package client
+
+import (
+	"errors"
+	"net/http"
+)
+
+// A Transport is an http.RoundTripper that sends requests with a token of
+// Source and, when the token is rejected, renews it and sends the request again.
+// Fill in Source; the zero value of every other field is the default it names.
+// It holds no state, starts no goroutine and may be used by any number of
+// goroutines at once; its fields are not to be changed once it is in use.
+type Transport struct {
+	// Source gives the tokens. Required.
+	Source Source
+
+	// Base sends the requests. Nil: http.DefaultTransport, which keeps two
+	// idle connections per host; a crawler wants more of them.
+	Base http.RoundTripper
+
+	// Place is where the token goes. Nil: the Authorization header, in the
+	// token's own type (RFC 6750 section 2.1).
+	Place Place
+
+	// Hosts are the only hosts that may see the token, redirects or not; set
+	// it where URLs come from outside. An entry is "api.example.com" (port
+	// 443), "api.example.com:8443", or an origin: "http://intranet.example.com".
+	// Plain http needs an origin that says so, or a loopback host. Nil: the
+	// host of each first request, and no other that it redirects to. Empty
+	// but not nil: no host.
+	Hosts []string
+
+	// Rejected says whether a response rejects the token it was asked with.
+	// It is shown every response, may read the body if it puts it back, and
+	// must not close it. Nil: InvalidToken.
+	Rejected func(*http.Response) bool
+
+	// MaxReplays is how often a rejected request is sent again, each time
+	// with a renewed token. 0: once. Negative: never, but a rejection still
+	// renews the token for the next request.
+	MaxReplays int
+
+	// ReplayBuffer is how many bytes of a request body are kept in memory for
+	// a replay, where the body has neither GetBody nor Seek. 0: 64 KiB.
+	// Negative: none. It holds for each request in flight.
+	ReplayBuffer int64
+}
+
+// RoundTrip implements http.RoundTripper. It never changes req.
+//
+// The error is that of Source, of Place, or of Base; no text of it holds the
+// token. When the renewal fails or the body cannot be sent again, the response is
+// the one that rejected the token, whole, and the error nil; when the request's
+// context ends while it waits for the renewal, the error is the context's.
+func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	if t.Source == nil {
+		closeBody(req)
+		return nil, errors.New("client: Transport.Source is nil: set it to a *manager.Credential")
+	}
+	ctx := req.Context()
+	if t.carriesOwn(req) || t.refreshing(ctx) || !t.trusts(req) {
+		return t.sendBare(req)
+	}
+	token, err := t.Source.Token(ctx)
+	if err != nil {
+		closeBody(req)
+		return nil, err
+	}
+
+	body := t.resendable(req)
+	resp, err := t.send(req, body.first(req), token)
+	if err == nil && t.Rejected == nil && t.Place == nil && resp.StatusCode != http.StatusUnauthorized {
+		body.release()
+		return resp, nil
+	}
+	if err == nil {
+		resp, err = t.settle(req, body, token, resp)
+	}
+	body.release()
+	return resp, err
+}
+
+// sendBare sends req without a token and without judging the response.
+func (t *Transport) sendBare(req *http.Request) (*http.Response, error) {
+	sent := req
+	if q, ok := t.Place.(query); ok && req.Response != nil && !t.carriesOwn(req) {
+		sent = q.strip(req)
+	}
+	resp, err := t.base().RoundTrip(sent)
+	if resp != nil {
+		resp.Request = req
+	}
+	return resp, err
+}
+
+// CloseIdleConnections closes those of Base, if it can.
+func (t *Transport) CloseIdleConnections() {
+	if c, ok := t.base().(interface{ CloseIdleConnections() }); ok {
+		c.CloseIdleConnections()
+	}
+}
+
+func (t *Transport) base() http.RoundTripper {
+	if t.Base == nil {
+		return http.DefaultTransport
+	}
+	return t.Base
+}

@@ -1,0 +1,369 @@
+package manager
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/benbjohnson/clock"
+)
+
+// mailboxSize is how many messages may wait before their senders do. The loop
+// takes some microseconds for each.
+const mailboxSize = 256
+
+// lead is how early the loop wakes for a deadline on the real clock, since timers
+// come late by a millisecond at times, and a token must not outlive its deadline.
+const lead = 2 * time.Millisecond
+
+// An envelope is a message and whom it is for.
+type envelope struct {
+	to      *Credential
+	message message
+	round   *round // who waits for the message's ticket; nil: nobody
+}
+
+// An actor is the one goroutine that owns the state of all credentials. It takes
+// a message from the mailbox, or the passing of a deadline, has the machine of
+// the credential say what to do, and does it in that order. It never blocks: all
+// that may take time happens on other goroutines and comes back as a message.
+type actor struct {
+	mailbox chan envelope
+	stopc   chan struct{} // closed by the first Shutdown
+	abortc  chan struct{} // closed when Shutdown's patience has ended
+	donec   chan struct{} // closed when the loop has ended
+	tickets atomic.Uint64
+	once    sync.Once // stopc
+	abort   sync.Once // abortc
+	wg      sync.WaitGroup
+
+	// Written once before the loop starts.
+	config Config
+	clock  clock.Clock
+	now    func() (wall, monotonic int64)
+	lead   int64
+	each   func(func(*Credential)) // all credentials
+	drop   func(*Credential)       // takes one from the index
+	reader *worker[load]
+	writer *worker[save]
+	herald *herald
+	stats  stats
+
+	// Loop only.
+	time      machineTime
+	timer     *clock.Timer
+	armed     int64 // the timer's machine time
+	expiring  int   // published tokens with an expiry
+	deadlines deadlines
+	slots     slots
+	locks     uint64 // serial number of the last wait for a lease
+	flights   map[*Credential]*flight
+	rounds    map[ticket]*round
+	leaving   map[*Credential]struct{}
+	stopping  bool
+	effects   []effect
+	unsaved   []error // of credentials that are gone
+
+	// Written by the loop before donec is closed.
+	err error
+}
+
+// A flight is what the loop holds for a credential that is being renewed.
+type flight struct {
+	lease  Lease
+	ending context.CancelFunc // of the wait for the lease
+	serial uint64             // of that wait
+	line   line               // where it waits for a slot
+	slot   bool               // it holds one
+	cancel context.CancelFunc // of the refresh
+}
+
+func (f *flight) empty() bool {
+	return f.lease == nil && f.ending == nil && f.line == nowhere && !f.slot && f.cancel == nil
+}
+
+func newActor(config Config, each func(func(*Credential)), drop func(*Credential)) *actor {
+	a := &actor{
+		mailbox: make(chan envelope, mailboxSize),
+		stopc:   make(chan struct{}),
+		abortc:  make(chan struct{}),
+		donec:   make(chan struct{}),
+		config:  config,
+		clock:   config.clock(),
+		each:    each,
+		drop:    drop,
+		flights: make(map[*Credential]*flight),
+		rounds:  make(map[ticket]*round),
+		leaving: make(map[*Credential]struct{}),
+		slots:   newSlots(config.refreshes(), config.perGroup()),
+	}
+	if config.Clock == nil {
+		a.lead = int64(lead)
+	}
+	begin := a.clock.Now()
+	a.now = func() (wall, monotonic int64) {
+		now := a.clock.Now()
+		return now.UnixNano(), int64(now.Sub(begin))
+	}
+	a.reader = newWorker(a.loadAll)
+	a.writer = newWorker(a.saveAll)
+	a.herald = newHerald(config, &a.stats)
+	return a
+}
+
+func (a *actor) start() {
+	a.time.read(a.now())
+	a.timer = a.clock.Timer(time.Hour)
+	a.armed = a.time.now + int64(time.Hour)
+	a.wg.Go(a.herald.run)
+	if a.config.Store != nil {
+		a.wg.Go(func() { a.reader.run(a.donec) })
+		a.wg.Go(func() { a.writer.run(a.donec) })
+	}
+	go a.loop()
+}
+
+func (a *actor) newTicket() ticket { return ticket(a.tickets.Add(1)) }
+
+// post puts a message into the mailbox. It waits for the loop only, and not
+// after its end.
+func (a *actor) post(e envelope) {
+	select {
+	case a.mailbox <- e:
+	case <-a.donec:
+	}
+}
+
+func (a *actor) loop() {
+	defer close(a.donec)
+	defer a.timer.Stop()
+	stopc, abortc := a.stopc, a.abortc
+	for !a.stopping || len(a.leaving) > 0 {
+		a.arm()
+		select {
+		case e := <-a.mailbox:
+			a.time.read(a.now())
+			a.deliver(e)
+			for range len(a.mailbox) {
+				a.deliver(<-a.mailbox)
+			}
+		case <-a.timer.C:
+			a.armed = never
+			a.time.read(a.now())
+		case <-stopc:
+			stopc = nil
+			a.time.read(a.now())
+			a.stop()
+		case <-abortc:
+			a.abandon()
+			abortc = nil
+		}
+		a.wake()
+		a.dispatch()
+	}
+	a.end()
+}
+
+// deliver gives a message to its machine.
+func (a *actor) deliver(e envelope) {
+	switch m := e.message.(type) {
+	case inspect:
+		m.to <- e.to.machine.status(a.moment(e.to))
+		return
+	case refreshed:
+		a.landed(e.to)
+	case locked:
+		if !a.held(e.to, m) {
+			return
+		}
+	case leave:
+		if _, ok := a.leaving[e.to]; ok {
+			return
+		}
+		a.leaving[e.to] = struct{}{}
+	}
+	if e.round != nil {
+		a.rounds[e.round.ticket] = e.round
+	}
+	a.step(e.to, e.message)
+}
+
+// step makes one turn of a machine and carries out what it says.
+func (a *actor) step(c *Credential, m message) {
+	a.effects = c.machine.step(a.moment(c), m, a.effects[:0])
+	for _, e := range a.effects {
+		a.perform(c, e)
+	}
+	clear(a.effects)
+	a.deadlines.set(c, c.machine.deadline())
+	if f := a.flights[c]; f != nil && f.empty() {
+		delete(a.flights, c)
+	}
+	if len(a.leaving) > 0 {
+		a.see(c)
+	}
+}
+
+// moment is what a machine may know of the world.
+func (a *actor) moment(c *Credential) moment {
+	at := moment{now: a.time.now, wall: a.time.wall, dice: rand.Uint64()}
+	if f := a.flights[c]; f != nil && f.lease != nil {
+		at.lease = int64(f.lease.Remaining())
+	}
+	return at
+}
+
+// perform carries out one effect.
+func (a *actor) perform(c *Credential, e effect) {
+	switch e := e.(type) {
+	case load:
+		a.reader.put(job[load]{c, e, nil})
+	case save:
+		j := job[save]{c, e, nil}
+		if e.fenced {
+			j.lease = a.flight(c).lease
+		}
+		a.writer.put(j)
+	case lock:
+		a.lock(c)
+	case unlock:
+		a.unlock(c)
+	case queue:
+		a.slots.queue(c, a.flight(c), e.early)
+	case yield:
+		f := a.flight(c)
+		f.line = nowhere
+		a.slots.free(c, f)
+	case refresh:
+		a.refresh(c, e)
+	case cancel:
+		if f := a.flights[c]; f != nil && f.cancel != nil {
+			f.cancel()
+		}
+	case publish:
+		a.publish(c, e.token)
+	case withdraw:
+		a.publish(c, nil)
+	case reply:
+		a.reply(c, e)
+	case event:
+		a.say(c, e.Event)
+	default:
+		unknown("effect", e)
+	}
+}
+
+func (a *actor) flight(c *Credential) *flight {
+	f := a.flights[c]
+	if f == nil {
+		f = &flight{}
+		a.flights[c] = f
+	}
+	return f
+}
+
+// publish shows t to the lock-free readers, or for nil hides what is shown.
+func (a *actor) publish(c *Credential, t *Token) {
+	if before := c.published.Load(); before != nil && !before.Expiry.IsZero() {
+		a.expiring--
+	}
+	if t != nil && !t.Expiry.IsZero() {
+		a.expiring++
+	}
+	c.published.Store(t)
+}
+
+// reply ends a round. It is taken from the credential first, so that later
+// callers begin another.
+func (a *actor) reply(c *Credential, e reply) {
+	r := a.rounds[e.ticket]
+	if r == nil {
+		return
+	}
+	delete(a.rounds, e.ticket)
+	c.round.CompareAndSwap(r, nil)
+	r.token, r.err = e.token, e.err
+	close(r.donec)
+}
+
+// say passes an event on. Nobody waits for its reader.
+func (a *actor) say(c *Credential, e Event) {
+	e.Credential = c.machine.name
+	e.At = time.Unix(0, a.time.wall)
+	a.stats.count(e.Kind)
+	a.herald.tell(e)
+}
+
+// wake gives a tick to the machines whose deadline has come. Each gets one in a
+// turn of the loop: one that asked again at once could not stop the others.
+func (a *actor) wake() {
+	var again []*Credential
+	for a.deadlines.next() <= a.time.now+a.lead {
+		c := a.deadlines[0].credential
+		a.time.reach(a.deadlines[0].at)
+		a.step(c, tick{})
+		if c.place > 0 && a.deadlines[c.place-1].at <= a.time.now+a.lead {
+			a.deadlines.set(c, never)
+			again = append(again, c)
+		}
+	}
+	for _, c := range again {
+		a.deadlines.set(c, c.machine.deadline())
+	}
+}
+
+// dispatch gives free slots to those who wait for one.
+func (a *actor) dispatch() {
+	for {
+		c := a.slots.next(a.flights)
+		if c == nil {
+			return
+		}
+		a.step(c, granted{})
+	}
+}
+
+// arm sets the one timer to the next deadline, or to the heartbeat by which a
+// sleep of the machine is noticed.
+func (a *actor) arm() {
+	next := a.deadlines.next()
+	if beat := a.config.heartbeat(); beat > 0 && a.expiring > 0 {
+		next = min(next, a.time.now+int64(beat))
+	}
+	if a.armed > a.time.now && a.armed <= next || next == never {
+		return // it wakes in time, perhaps for nothing
+	}
+	// A mock clock hangs for ever on a Reset of a timer that fired unreceived.
+	if !a.timer.Stop() {
+		select {
+		case <-a.timer.C:
+		default:
+		}
+	}
+	a.armed = next
+	a.timer.Reset(time.Duration(max(next-a.time.now-a.lead, 0)))
+}
+
+// machineTime is the loop's own time: it grows by the larger of the monotonic
+// and the wall clock's progress and never goes back. So a sleep of the machine
+// counts, a clock that jumps forth costs one refresh at most, and one that
+// jumps back is ignored.
+type machineTime struct {
+	now       int64 // what machines are told
+	elapsed   int64 // what the clocks say; now may be ahead by lead
+	wall      int64
+	monotonic int64
+}
+
+func (m *machineTime) read(wall, monotonic int64) {
+	if m.now > 0 { // not the first reading
+		m.elapsed += max(wall-m.wall, monotonic-m.monotonic, 0)
+	}
+	m.wall, m.monotonic = wall, monotonic
+	m.reach(m.elapsed + 1) // 0 is the time of what never happened
+}
+
+// reach moves now to a deadline for which the loop woke early.
+func (m *machineTime) reach(at int64) { m.now = max(m.now, at) }

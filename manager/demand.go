@@ -1,0 +1,125 @@
+package manager
+
+// ask takes in a caller without a usable token.
+func (m *machine) ask(t *turn, msg ask) {
+	w := m.doing()
+	if m.set.policy.Idle > 0 {
+		m.woken(t)
+	}
+	if m.published && m.token.same(msg.rejected) && !m.reject(t) {
+		t.emit(reply{msg.ticket, nil, ErrStillRejected})
+		return
+	}
+	w.waiters = append(w.waiters, waiter{msg.ticket, msg.rejected, msg.patient})
+	if m.phase == queued && w.early {
+		w.early = false
+		t.emit(queue{early: false})
+	}
+}
+
+// reject takes the published token away because a server rejected it. It is
+// false where that would not help: new tokens were rejected as well.
+func (m *machine) reject(t *turn) bool {
+	w := m.work
+	if t.now < w.barrenUntil {
+		return false
+	}
+	if w.born == 0 || t.now-w.born >= int64(bornFresh) {
+		w.quick = 0
+	} else if w.quick++; w.quick >= quickLimit {
+		m.barren(t)
+		return false
+	}
+	m.say(t, EventRejected, nil)
+	m.hide(t)
+	m.due = t.now
+	w.forRejection = true
+	return true
+}
+
+// barren puts refreshes for rejections off: the token is not at fault.
+func (m *machine) barren(t *turn) {
+	w := m.doing()
+	w.barren++
+	w.quick = 0
+	p := &m.set.policy
+	w.barrenUntil = after(t.now, double(p.backoff(), p.backoffMax(), w.barren))
+	t.emit(event{Event{Kind: EventBarren, Generation: m.generation(), RetryAt: wallAt(t, w.barrenUntil), Err: ErrStillRejected}})
+}
+
+// replayed takes in how a request fared that was sent again with a new token.
+func (m *machine) replayed(t *turn, msg replayed) {
+	w := m.work
+	switch {
+	case w == nil || !m.token.same(msg.token):
+	case msg.accepted:
+		w.born, w.quick, w.barren, w.barrenUntil = 0, 0, 0, 0
+	case w.born != 0:
+		w.born = 0
+		m.barren(t)
+	}
+}
+
+// serve answers the callers that can be answered.
+func (m *machine) serve(t *turn) {
+	w := m.work
+	if w == nil || len(w.waiters) == 0 {
+		return
+	}
+	kept := w.waiters[:0]
+	for _, c := range w.waiters {
+		switch err := m.denial(t, c.patient); {
+		case m.published && !m.token.same(c.rejected):
+			t.emit(reply{c.ticket, m.token, nil})
+		case m.published:
+			t.emit(reply{c.ticket, nil, ErrStillRejected})
+		case err != nil:
+			t.emit(reply{c.ticket, nil, err})
+		default:
+			kept = append(kept, c)
+		}
+	}
+	clear(w.waiters[len(kept):])
+	w.waiters = kept
+}
+
+// denial is why a caller cannot be served and need not wait; nil: it may wait.
+func (m *machine) denial(t *turn, patient bool) error {
+	w := m.work
+	switch {
+	case w.leaving != nil:
+		return w.leaving
+	case !m.loaded:
+		if t.now < w.loadRetry {
+			return w.loadErr
+		}
+		return nil
+	case m.phase == sending && w.overdue:
+		return w.failure
+	case m.phase != resting || w.purpose != forNothing || len(w.controls) > 0:
+		return nil
+	case !w.refusal.IsZero():
+		return m.refused()
+	case m.loggedOut():
+		return m.failure(errLoggedOut)
+	}
+	start := m.start()
+	if t.now >= start || patient && !w.final {
+		return nil
+	}
+	if w.failure == nil {
+		w.failure = m.failure(ErrQuietTime)
+		w.failure.RetryAt = wallAt(t, start)
+	}
+	return w.failure
+}
+
+// refused is what callers are told while the stored refusal stands.
+func (m *machine) refused() error {
+	w := m.work
+	if w.failure == nil || !w.failure.RetryAt.IsZero() {
+		w.failure = m.failure(storedRefusal(w.refusal.Reason))
+		w.failure.Lost = w.refusal.Lost
+	}
+	return w.failure
+}

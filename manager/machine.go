@@ -1,0 +1,365 @@
+package manager
+
+import "time"
+
+// A phase is how far a renewal has come.
+type phase uint8
+
+const (
+	resting phase = iota // no renewal is under way
+	locking              // waits for the lease
+	queued               // waits for a slot
+	storing              // waits for the store: reload, mark, answer or refusal
+	sending              // the Refresher has been called and has not returned
+)
+
+// A purpose says what an outstanding load or save is for.
+type purpose uint8
+
+const (
+	forNothing    purpose = iota
+	forStart              // load: the first
+	forNews               // load: somebody wrote
+	forReload             // load: under the lease, or after a conflict, before the mark
+	forMark               // save: the mark
+	forMarkCheck          // load: was the mark saved?
+	forState              // save: the newest token, a refusal, or a mark cleared
+	forStateCheck         // load: with what did it conflict?
+	forLogin              // save: Install or Forget
+	forLoginCheck         // load: with what did it conflict?
+)
+
+// A world is what the machines of one Manager have in common.
+type world struct {
+	owner     [16]byte      // of our marks
+	saveLimit time.Duration // 0: none
+	durable   bool          // there is a Store
+	leased    bool          // there is a Locker
+}
+
+// settings are shared by all credentials of one Policy and group.
+type settings struct {
+	*world
+	policy Policy
+	group  string
+}
+
+// A machine is the state of one credential: a pure function of the messages it
+// was given. It starts no goroutine, reads no clock, draws no random number and
+// holds no lock; what it wants done it says in effects. There may be a million,
+// so whatever is not always needed lives in work.
+type machine struct {
+	name     string
+	set      *settings
+	token    *Token // the newest known; nil: none ever, without secrets: logged out
+	work     *work  // nil: nothing is going on
+	revision uint64 // the store's, as last seen
+	usable   int64  // until then token may be published, machine time
+	due      int64  // its renewal begins, machine time
+	read     int64  // when somebody last asked for it; with Policy.Idle only
+	attempt  uint32 // serial number of the last refresh
+	op       uint32 // serial number of the last load or save
+
+	phase     phase
+	loaded    bool // the store was asked
+	published bool // token is usable and given out
+	parked    bool // but hidden from lock-free readers, so that the next one is noticed
+	warned    bool // that the refresh token dies soon
+	source    Source
+}
+
+// newMachine makes the machine of a credential about which nothing is known.
+func newMachine(name string, set *settings) machine {
+	return machine{name: name, set: set, due: never, loaded: !set.durable}
+}
+
+// work is the state of a credential about which something is going on.
+type work struct {
+	waiters  []waiter
+	controls []control // Install and Forget, first come first served
+
+	login *Token // what the first of them installs, while it is being saved
+
+	// The outstanding load or save.
+	purpose purpose
+	limit   int64 // then it counts as failed
+	saveErr error // of the mark whose fate is being looked for
+
+	// The renewal.
+	leased       bool  // we hold the lease
+	early        bool  // queued behind callers in need
+	forRejection bool  // begun because the token was rejected
+	overdue      bool  // sending, past its time limit
+	hung         bool  // and it has been said
+	sentAt       int64 // machine time
+	sentWall     int64
+	parent       *Token     // the token it is to replace
+	late         *refreshed // the answer, while a login is being saved
+	next         *Token     // the answer, while it is being saved
+	nextMark     Mark       // while it is being saved
+
+	// What stands in the way of the next one.
+	mark     Mark  // stored and unresolved, or that of the running attempt
+	quiet    int64 // no guarded try before that
+	refusal  Refusal
+	failure  *RefreshError // the last, until a refresh succeeds
+	final    bool          // patience does not help against it
+	failures int           // in a row
+	doubts   int           // refusals for an unknown reason, in a row
+	retry    int64         // no attempt before that
+
+	// Rejections that renewing does not mend.
+	born        int64 // when a renewal for a rejection brought the token; 0: otherwise, or a replay was accepted
+	quick       int   // tokens in a row that were rejected soon after birth
+	barren      int   // times in a row that renewing did not help
+	barrenUntil int64
+
+	// The store.
+	unsaved   bool  // token is in memory only
+	dirty     bool  // mark or refusal differ from what is stored
+	saves     int   // failed in a row
+	saveRetry int64 // no save before that
+	loads     int
+	loadRetry int64
+	loadErr   error
+	heard     uint64 // the newest revision that news told of
+
+	leaving error // the credential is let go: what everybody is told
+	lastTry bool  // and an unsaved state had its last try
+}
+
+// A waiter is a caller, or many who share a ticket.
+type waiter struct {
+	ticket   ticket
+	rejected *Token
+	patient  bool // it waits through back-off
+}
+
+// A turn is one step while it is being made.
+type turn struct {
+	moment
+	out []effect
+}
+
+func (t *turn) emit(e effect) { t.out = append(t.out, e) }
+
+// step takes in what happened and says what to do, in order, appended to out.
+func (m *machine) step(at moment, msg message, out []effect) []effect {
+	t := turn{at, out}
+	m.expire(&t)
+	switch msg := msg.(type) {
+	case ask:
+		m.ask(&t, msg)
+	case install:
+		m.doing().controls = append(m.doing().controls, control{msg.ticket, msg.token})
+	case forget:
+		m.doing().controls = append(m.doing().controls, control{msg.ticket, nil})
+	case replayed:
+		m.replayed(&t, msg)
+	case tick:
+		m.overrun(&t)
+	case news:
+		if m.loaded && msg.revision > m.revision {
+			m.doing().heard = msg.revision
+		}
+	case loaded:
+		m.answered(&t, msg.op, msg.snapshot, msg.err)
+	case saved:
+		m.answered(&t, msg.op, nil, msg.err)
+	case locked:
+		m.lockAnswered(&t, msg.err)
+	case granted:
+		m.granted(&t)
+	case refreshed:
+		m.refreshed(&t, msg)
+	case leave:
+		m.leave(&t, msg.err)
+	default:
+		unknown("message", msg)
+	}
+	m.serve(&t)
+	m.pursue(&t)
+	m.serve(&t)
+	m.settle()
+	return t.out
+}
+
+// doing gives the work, made where there is none.
+func (m *machine) doing() *work {
+	if m.work == nil {
+		m.work = &work{}
+	}
+	return m.work
+}
+
+// settle drops work that has nothing left in it.
+func (m *machine) settle() {
+	w := m.work
+	if w == nil || m.phase != resting || w.purpose != forNothing || w.leased || w.unsaved || w.dirty || w.leaving != nil ||
+		len(w.waiters)+len(w.controls) > 0 || !w.mark.IsZero() || !w.refusal.IsZero() || w.failure != nil ||
+		w.retry > 0 || w.loadErr != nil || w.next != nil || w.born != 0 || w.barren != 0 || w.heard > m.revision {
+		return
+	}
+	m.work = nil
+}
+
+// pursue does the next thing that is due.
+func (m *machine) pursue(t *turn) {
+	w := m.work
+	if w == nil {
+		if t.now < m.due || m.asleep(t) {
+			return
+		}
+		w = m.doing()
+	}
+	if w.purpose != forNothing {
+		return
+	}
+	if !m.loaded {
+		if w.leaving == nil && len(w.waiters)+len(w.controls) > 0 && t.now >= w.loadRetry {
+			m.load(t, forStart)
+		}
+		return
+	}
+	for len(w.controls) > 0 && w.purpose == forNothing {
+		m.control(t)
+	}
+	if m.phase != resting || w.purpose != forNothing {
+		return
+	}
+	switch owed := w.unsaved || w.dirty; {
+	case owed && w.leaving == nil && t.now >= w.saveRetry, owed && w.leaving != nil && !w.lastTry:
+		w.lastTry = w.leaving != nil
+		m.saveState(t)
+		return
+	case w.leaving != nil:
+		m.unlock(t)
+		return
+	case !owed:
+		m.unlock(t) // kept until all is saved: the siblings would find the old token
+	}
+	switch {
+	case w.heard > m.revision:
+		m.load(t, forNews)
+	case t.now >= m.start():
+		if len(w.waiters) == 0 && m.asleep(t) {
+			return
+		}
+		m.begin(t)
+	}
+}
+
+// start is when the next renewal may begin, never if none is wanted.
+func (m *machine) start() int64 {
+	w := m.work
+	if w == nil {
+		return m.due
+	}
+	if !w.refusal.IsZero() || w.next != nil || m.loggedOut() {
+		return never
+	}
+	begin := m.due
+	if len(w.waiters) > 0 {
+		begin = 0
+	}
+	return max(begin, w.retry, m.guard())
+}
+
+// guard is when an unresolved mark allows a guarded try: after the quiet time,
+// and not while there is a usable token that the try might revoke.
+func (m *machine) guard() int64 {
+	w := m.work
+	switch {
+	case w.mark.IsZero():
+		return 0
+	case m.published:
+		return max(w.quiet, m.usable)
+	}
+	return w.quiet
+}
+
+// deadline is when the machine wants a tick, never if it waits for answers only.
+func (m *machine) deadline() int64 {
+	d := m.showDeadline()
+	w := m.work
+	if w == nil {
+		return min(d, m.due)
+	}
+	if w.purpose != forNothing {
+		d = min(d, w.limit)
+	}
+	if m.phase == sending && !w.hung && w.late == nil {
+		d = min(d, m.refreshLimit())
+	}
+	if m.phase != resting || w.purpose != forNothing || w.leaving != nil {
+		return d
+	}
+	if !m.loaded {
+		if len(w.waiters)+len(w.controls) > 0 {
+			d = min(d, w.loadRetry)
+		}
+		return d
+	}
+	if w.unsaved || w.dirty {
+		d = min(d, w.saveRetry)
+	}
+	return min(d, m.start())
+}
+
+// overrun ends what has passed its time limit.
+func (m *machine) overrun(t *turn) {
+	w := m.work
+	if w == nil {
+		return
+	}
+	if w.purpose != forNothing && t.now >= w.limit {
+		m.answered(t, m.op, nil, errSaveLimit)
+	}
+	if m.phase != sending || w.hung || w.late != nil || t.now < m.refreshLimit() {
+		return
+	}
+	if w.overdue {
+		w.hung = true
+		t.emit(event{Event{Kind: EventHung, Attempt: uint64(m.attempt), Generation: w.parent.Generation()}})
+		return
+	}
+	w.overdue = true
+	t.emit(cancel{uint64(m.attempt)})
+	w.failure = m.failure(ErrTimeLimit)
+	w.failure.RetryAt = wallAt(t, max(t.now, w.quiet))
+}
+
+// refreshLimit is when the running refresh is overdue, and then when it is said
+// to hang: a second later, as most return when their context ends.
+func (m *machine) refreshLimit() int64 {
+	limit := after(m.work.sentAt, m.set.policy.limit())
+	if m.work.overdue {
+		limit = after(limit, quietMargin)
+	}
+	return limit
+}
+
+// say emits an event about the current token.
+func (m *machine) say(t *turn, kind EventKind, err error) {
+	t.emit(event{Event{Kind: kind, Generation: m.generation(), Err: err}})
+}
+
+func (m *machine) generation() uint64 {
+	if m.token == nil {
+		return 0
+	}
+	return m.token.generation
+}
+
+// loggedOut reports whether Forget had the last word.
+func (m *machine) loggedOut() bool {
+	return m.token != nil && m.token.AccessToken.IsZero() && m.token.RefreshToken.IsZero()
+}
+
+// refreshable reports whether a refresh spends a refresh token.
+func (m *machine) refreshable() bool { return m.token != nil && !m.token.RefreshToken.IsZero() }
+
+// wallAt turns a machine time into wall time.
+func wallAt(t *turn, at int64) time.Time {
+	return time.Unix(0, t.wall).Add(time.Duration(at - t.now))
+}

@@ -1,0 +1,140 @@
+package manager
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+)
+
+// A Manager keeps any number of credentials fresh. All its methods may be called
+// from any goroutine.
+type Manager struct {
+	actor *actor
+	world world
+
+	mu       sync.RWMutex
+	index    map[string]*Credential
+	settings map[settingsKey]*settings
+}
+
+// settingsKey is what credentials share settings by.
+type settingsKey struct {
+	policy Policy
+	group  string
+}
+
+// New starts a Manager. It does no I/O. Close it before the Store.
+func New(config Config) (*Manager, error) {
+	if config.Store == nil && config.Locker != nil {
+		return nil, errors.New("manager: New: a Config with a Locker needs a Store: a lease alone keeps no state")
+	}
+	m := &Manager{
+		index:    make(map[string]*Credential),
+		settings: make(map[settingsKey]*settings),
+	}
+	if _, err := rand.Read(m.world.owner[:]); err != nil {
+		return nil, fmt.Errorf("manager: no random numbers: %w", err)
+	}
+	m.world.saveLimit = config.saveLimit()
+	m.world.durable = config.Store != nil
+	m.world.leased = config.locker() != nil
+	m.actor = newActor(config, m.each, m.drop)
+	m.actor.start()
+	return m, nil
+}
+
+// Manage returns the credential of that name, and makes it if there is none. It
+// does no I/O: the credential comes to life at its first use. Refresher and
+// policy of a name that is managed already stay as they are. Without a policy
+// Config.Policy applies. After Close the calls of a new credential answer
+// ErrClosed.
+//
+// A nil Refresher is that of tokens that cannot be refreshed: Install them.
+// Manage panics on an empty name and on more than one policy.
+func (m *Manager) Manage(name string, r Refresher, policy ...Policy) *Credential {
+	if name == "" {
+		panic("manager: Manage: the name of a credential must not be empty")
+	}
+	if len(policy) > 1 {
+		panic("manager: Manage: more than one Policy for " + name)
+	}
+	m.mu.RLock()
+	c := m.index[name]
+	m.mu.RUnlock()
+	if c != nil {
+		return c
+	}
+	key := settingsKey{policy: m.actor.config.Policy}
+	if len(policy) == 1 {
+		key.policy = policy[0]
+	}
+	key.group = key.policy.Group
+	if g, ok := r.(Grouper); ok && key.group == "" {
+		key.group = g.Group()
+	}
+	if r == nil {
+		r = noRefresher{}
+	}
+
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if c := m.index[name]; c != nil {
+		return c
+	}
+	set := m.settings[key]
+	if set == nil {
+		set = &settings{world: &m.world, policy: key.policy, group: key.group}
+		m.settings[key] = set
+	}
+	c = &Credential{actor: m.actor, refresher: r, machine: newMachine(strings.Clone(name), set)}
+	m.index[c.machine.name] = c
+	return c
+}
+
+// each calls f with every credential.
+func (m *Manager) each(f func(*Credential)) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	for _, c := range m.index {
+		f(c)
+	}
+}
+
+// drop takes a released credential from the index.
+func (m *Manager) drop(c *Credential) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.index[c.machine.name] == c {
+		delete(m.index, c.machine.name)
+	}
+}
+
+// Stats counts what has happened so far and what is going on.
+func (m *Manager) Stats() Stats { return m.actor.stats.snapshot() }
+
+// Close is Shutdown with the time limit of a refresh (Policy.Limit of
+// Config.Policy).
+func (m *Manager) Close() error {
+	ctx, cancel := m.actor.clock.WithTimeout(context.Background(), m.actor.config.Policy.limit())
+	defer cancel()
+	return m.Shutdown(ctx)
+}
+
+// Shutdown ends the Manager. Callers get ErrClosed at once. Refreshes that
+// spend a refresh token are finished and saved, as long as ctx allows; others
+// are cancelled. The error joins a NameError for each credential with a token
+// that could not be saved (ErrNotSaved) or whose Refresher did not return
+// (ErrTimeLimit). Further calls wait for the same end and return the same error.
+func (m *Manager) Shutdown(ctx context.Context) error {
+	return m.actor.shutdown(ctx)
+}
+
+// noRefresher is that of a credential that is only ever installed.
+type noRefresher struct{}
+
+func (noRefresher) Refresh(context.Context, string, Token) (Token, error) {
+	return Token{}, LoginRequired(errNoRefresher)
+}

@@ -1,0 +1,156 @@
+package manager
+
+// A ticket stands for a caller that waits. The machine knows callers by number
+// only, so that its traces are text and it cannot block on one.
+type ticket uint64
+
+// A moment is what the machine may know of the world at a step. The loop fills
+// it in; the machine has no clock and no dice of its own.
+type moment struct {
+	now   int64  // machine time, ns
+	wall  int64  // wall clock, Unix ns; used for what is stored only
+	dice  uint64 // a random number
+	lease int64  // how long the lease is still held, ns; 0: none, negative: for ever
+}
+
+// A message is what happened. The set is closed.
+type message interface{ message() }
+
+type (
+	// ask: a caller has no usable token, or the server rejected the one it has.
+	ask struct {
+		ticket   ticket
+		rejected *Token // nil: none
+		patient  bool   // waits through back-off
+	}
+
+	// install: a login put this token in; forget: a logout.
+	install struct {
+		ticket ticket
+		token  *Token
+	}
+	forget struct{ ticket ticket }
+
+	// replayed: a request was sent again with token, and this came of it.
+	replayed struct {
+		token    *Token
+		accepted bool
+	}
+
+	// tick: a deadline has passed.
+	tick struct{}
+
+	// news: somebody wrote this revision.
+	news struct{ revision uint64 }
+
+	// loaded and saved answer the effects load and save of the same op.
+	loaded struct {
+		op       uint32
+		snapshot *Snapshot
+		err      error
+	}
+	saved struct {
+		op  uint32
+		err error
+	}
+
+	// locked answers lock. The lease is the loop's to hold, serial its number
+	// for the question.
+	locked struct {
+		serial uint64
+		lease  Lease
+		err    error
+	}
+
+	// granted answers queue: the credential holds a slot.
+	granted struct{}
+
+	// refreshed answers refresh of the same attempt: the Refresher returned.
+	refreshed struct {
+		attempt uint64
+		token   *Token
+		err     error
+	}
+
+	// leave: the manager closes, or the credential is released. What is under
+	// way is finished, nothing else is begun.
+	leave struct{ err error }
+
+	// inspect asks the loop, not the machine, how things are.
+	inspect struct{ to chan<- Status }
+)
+
+func (ask) message()       {}
+func (install) message()   {}
+func (forget) message()    {}
+func (replayed) message()  {}
+func (tick) message()      {}
+func (news) message()      {}
+func (loaded) message()    {}
+func (saved) message()     {}
+func (locked) message()    {}
+func (granted) message()   {}
+func (refreshed) message() {}
+func (leave) message()     {}
+func (inspect) message()   {}
+
+// An effect is what the loop has to do. The set is closed. Effects are carried
+// out in their order, which is the durability contract.
+type effect interface{ effect() }
+
+type (
+	// load and save ask the store; op ties the answer to the question.
+	load struct{ op uint32 }
+	save struct {
+		op       uint32
+		expect   uint64
+		snapshot *Snapshot
+		fenced   bool // only while the lease is held
+	}
+
+	// lock asks for the lease, unlock gives it up, or stops asking for it.
+	lock   struct{}
+	unlock struct{}
+
+	// queue asks for a slot among the refreshes; early ones come last. Said
+	// again when an early one becomes urgent.
+	queue struct{ early bool }
+
+	// yield gives back a slot that no refresh will use, or a place in the queue.
+	yield struct{}
+
+	// refresh calls the Refresher; the slot is free when it has returned.
+	// cancel ends the context of that call.
+	refresh struct {
+		attempt uint64
+		prev    *Token
+	}
+	cancel struct{ attempt uint64 }
+
+	// publish shows a token to readers, withdraw hides it.
+	publish  struct{ token *Token }
+	withdraw struct{}
+
+	// reply answers a ticket.
+	reply struct {
+		ticket ticket
+		token  *Token
+		err    error
+	}
+
+	// event tells the world.
+	event struct{ Event }
+)
+
+func (load) effect()     {}
+func (save) effect()     {}
+func (lock) effect()     {}
+func (unlock) effect()   {}
+func (queue) effect()    {}
+func (yield) effect()    {}
+func (refresh) effect()  {}
+func (cancel) effect()   {}
+func (publish) effect()  {}
+func (withdraw) effect() {}
+func (reply) effect()    {}
+func (event) effect()    {}

@@ -1,0 +1,122 @@
+package manager
+
+import "time"
+
+// take makes token, of which left is left, the current one, publishes it if it
+// is usable, and reports whether it is.
+func (m *machine) take(t *turn, token *Token, left time.Duration) (usable bool) {
+	m.token = token
+	refreshIn := token.RefreshIn
+	if token.ExpiresIn > 0 && refreshIn > 0 {
+		refreshIn = max(refreshIn-(token.ExpiresIn-left), 1)
+	}
+	life := left
+	if token.ExpiresIn > 0 {
+		life = token.ExpiresIn
+	}
+	switch {
+	case m.loggedOut():
+		m.usable, m.due = t.now, never
+	case token.AccessToken.IsZero() || left <= 0:
+		m.usable, m.due = t.now, t.now
+	default:
+		at := m.set.policy.schedule(t.moment, left, life, refreshIn)
+		m.usable, m.due = at.usable, at.due
+	}
+	m.warn(t)
+	if t.now >= m.usable || m.doing().leaving != nil {
+		m.hide(t)
+		return t.now < m.usable
+	}
+	m.published, m.parked = true, false
+	t.emit(publish{token})
+	return true
+}
+
+// expire ends what has come to its time: the token at expiry - skew, and with
+// Policy.Idle its being read unnoticed.
+func (m *machine) expire(t *turn) {
+	if !m.published {
+		return
+	}
+	if t.now >= m.usable {
+		if m.parked {
+			m.due = never // nobody wants it
+		}
+		m.hide(t)
+		m.say(t, EventExpired, nil)
+		return
+	}
+	if t.now >= m.parkTime() {
+		m.parked = true
+		t.emit(withdraw{})
+	}
+}
+
+// parkTime is when the token is hidden so that its next reader is noticed: Idle
+// before its renewal. One that nobody has asked for by then is not renewed. So
+// the hot path carries no note of who reads.
+func (m *machine) parkTime() int64 {
+	idle := int64(m.set.policy.Idle)
+	if idle <= 0 || m.parked || m.due == never || m.read >= m.due-idle {
+		return never
+	}
+	return m.due - idle
+}
+
+// asleep puts off the renewal of a token that nobody reads.
+func (m *machine) asleep(t *turn) bool {
+	if !m.parked || t.now-m.read < int64(m.set.policy.Idle) {
+		return false
+	}
+	m.due = never
+	return true
+}
+
+// woken shows a parked token again: somebody asked for it.
+func (m *machine) woken(t *turn) {
+	m.read = t.now
+	if !m.parked {
+		return
+	}
+	m.parked = false
+	if m.due == never { // asleep had put it off
+		m.due = t.now
+	}
+	t.emit(publish{m.token})
+}
+
+// hide takes the token from its readers.
+func (m *machine) hide(t *turn) {
+	if m.published && !m.parked {
+		t.emit(withdraw{})
+	}
+	m.published, m.parked = false, false
+}
+
+// showDeadline is the earliest of expire's.
+func (m *machine) showDeadline() int64 {
+	if !m.published {
+		return never
+	}
+	return min(m.usable, m.parkTime())
+}
+
+// warn says once, in the last stretch of a refresh token, that a login will be
+// needed.
+func (m *machine) warn(t *turn) {
+	end := m.token.RefreshExpiry
+	if end.IsZero() {
+		m.warned = false
+		return
+	}
+	last := maxWarning
+	if m.token.ExpiresIn > 0 {
+		last = max(last, 2*m.token.ExpiresIn)
+	}
+	dying := end.Sub(time.Unix(0, t.wall)) < last
+	if dying && !m.warned {
+		m.say(t, EventDying, nil)
+	}
+	m.warned = dying
+}

@@ -1,0 +1,323 @@
+package manager
+
+import (
+	"errors"
+	"time"
+)
+
+// begin starts a renewal: lock, load, adopt if newer, mark, check, send, save,
+// publish, reply, unlock. What a credential does not need is left out.
+func (m *machine) begin(t *turn) {
+	w := m.doing()
+	if m.set.leased && !w.leased {
+		m.phase = locking
+		t.emit(lock{})
+		return
+	}
+	m.enqueue(t)
+}
+
+func (m *machine) enqueue(t *turn) {
+	w := m.work
+	m.phase = queued
+	w.early = len(w.waiters) == 0
+	t.emit(queue{early: w.early})
+}
+
+// abandon ends a renewal that has sent nothing.
+func (m *machine) abandon(t *turn) {
+	switch m.phase {
+	case locking:
+		t.emit(unlock{})
+	case queued:
+		t.emit(yield{})
+	}
+	m.phase = resting
+}
+
+func (m *machine) unlock(t *turn) {
+	if m.work.leased {
+		m.work.leased = false
+		t.emit(unlock{})
+	}
+}
+
+// lockAnswered goes on under the lease; what the siblings wrote comes first.
+func (m *machine) lockAnswered(t *turn, err error) {
+	w := m.doing()
+	switch {
+	case m.phase != locking:
+		if err == nil {
+			t.emit(unlock{})
+		}
+	case err == nil:
+		w.leased = true
+		m.phase = storing
+		m.load(t, forReload)
+	case m.refreshable():
+		m.phase = resting
+		m.putOff(t, err)
+	default: // asking twice harms nobody: the lease would only have saved the server work
+		m.enqueue(t)
+	}
+}
+
+// reloaded goes on with what the store holds now.
+func (m *machine) reloaded(t *turn, s *Snapshot, err error) {
+	m.phase = resting
+	if err != nil {
+		m.say(t, EventLoadFailed, err)
+		if m.refreshable() {
+			m.putOff(t, err)
+		} else {
+			m.enqueue(t)
+		}
+		return
+	}
+	m.adopt(t, s)
+	if m.wanted(t) {
+		m.enqueue(t)
+	}
+}
+
+// wanted reports whether a refresh is still needed, and allowed, now.
+func (m *machine) wanted(t *turn) bool {
+	m.serve(t)
+	return m.work.leaving == nil && len(m.work.controls) == 0 && t.now >= m.start()
+}
+
+// granted goes on with a slot in hand.
+func (m *machine) granted(t *turn) {
+	w := m.doing()
+	if m.phase != queued {
+		t.emit(yield{})
+		return
+	}
+	m.phase = resting
+	if !m.wanted(t) {
+		t.emit(yield{})
+		return
+	}
+	m.attempt++
+	w.parent = m.token
+	if !m.refreshable() {
+		m.send(t)
+		return
+	}
+	w.nextMark = Mark{Owner: m.set.owner, Attempt: uint64(m.attempt), Login: m.token.login, Generation: m.token.generation,
+		At: time.Unix(0, t.wall), Limit: m.set.policy.limit(), Guarded: !w.mark.IsZero()}
+	if !m.set.durable {
+		w.mark = w.nextMark
+		m.send(t)
+		return
+	}
+	m.phase = storing
+	m.save(t, forMark, Snapshot{Token: *m.token, Mark: w.nextMark}, w.leased)
+}
+
+// marked goes on when the mark is durable, or cannot be made so.
+func (m *machine) marked(t *turn, err error) {
+	w := m.work
+	m.phase = resting
+	switch {
+	case err == nil:
+		m.revision++
+		m.check(t)
+	case errors.Is(err, ErrConflict): // a sibling was faster
+		t.emit(yield{})
+		if w.leased {
+			m.unlock(t)
+			return
+		}
+		m.phase = storing
+		m.load(t, forReload)
+	case errors.Is(err, ErrLeaseLost):
+		t.emit(yield{})
+		m.unlock(t)
+	default: // it may be stored or not: look
+		m.phase = storing
+		w.saveErr = err
+		m.load(t, forMarkCheck)
+	}
+}
+
+// markChecked goes on after a mark of unknown fate was looked for.
+func (m *machine) markChecked(t *turn, s *Snapshot, err error) {
+	w := m.work
+	m.phase = resting
+	switch {
+	case err == nil && s.Mark.Owner == m.set.owner && s.Mark.Attempt == uint64(m.attempt):
+		m.revision = s.Revision
+		m.check(t)
+		return
+	case err == nil && s.Revision != m.revision:
+		t.emit(yield{})
+		m.adopt(t, s)
+		return
+	}
+	m.say(t, EventSaveFailed, w.saveErr)
+	if m.published || m.set.policy.FailClosed || w.leaving != nil {
+		t.emit(yield{})
+		m.putOff(t, notSaved(w.saveErr))
+		return
+	}
+	// Availability before the last bit of safety, and said so.
+	t.emit(event{Event{Kind: EventUnmarked, Attempt: uint64(m.attempt), Generation: m.generation(), Err: w.saveErr}})
+	w.mark = w.nextMark
+	m.send(t)
+}
+
+// check is the last thing before sending: does the lease outlive the refresh
+// and the save, and does nobody want something else by now?
+func (m *machine) check(t *turn) {
+	w := m.work
+	before := w.mark
+	w.mark = w.nextMark
+	w.unsaved, w.dirty = false, false // the mark's snapshot had it all
+	short := w.leased && t.lease >= 0 && t.lease < int64(m.set.policy.limit()+m.set.saveLimit+leaseMargin)
+	if !short && len(w.controls) == 0 && w.leaving == nil {
+		m.send(t)
+		return
+	}
+	t.emit(yield{})
+	w.mark, w.dirty = before, true
+}
+
+// send calls the Refresher.
+func (m *machine) send(t *turn) {
+	w := m.work
+	m.phase = sending
+	w.sentAt, w.sentWall = t.now, t.wall
+	w.overdue, w.hung = false, false
+	w.quiet = after(t.now, w.mark.Limit+quietMargin)
+	t.emit(refresh{uint64(m.attempt), m.token})
+}
+
+// refreshed takes in the answer, unless a login, a logout or a newer token came
+// before it.
+func (m *machine) refreshed(t *turn, msg refreshed) {
+	if m.phase != sending || msg.attempt != uint64(m.attempt) {
+		return
+	}
+	w := m.work
+	if w.purpose != forNothing {
+		w.late = &msg
+		return
+	}
+	m.phase = resting
+	overdue := w.overdue
+	w.overdue, w.hung = false, false
+	switch {
+	case m.token != w.parent:
+		t.emit(event{Event{Kind: EventAnswerDropped, Attempt: msg.attempt, Generation: m.generation(), Err: msg.err}})
+	case msg.err != nil && overdue:
+		m.failed(t, ErrTimeLimit)
+	case msg.err != nil:
+		m.failed(t, msg.err)
+	default:
+		m.succeeded(t, msg.token)
+	}
+	w.parent = nil
+}
+
+// succeeded installs the answer: saved first where it carries the only copy of
+// a refresh token, shown first otherwise.
+func (m *machine) succeeded(t *turn, answer *Token) {
+	w := m.work
+	next := *answer
+	rotated := m.inherit(&next)
+	left := m.complete(t, &next)
+	same := m.token.same(&next)
+	switch {
+	case !rotated && next.AccessToken.IsZero():
+		m.failed(t, ErrNoToken)
+		return
+	case !rotated && left <= 0:
+		m.failed(t, ErrBornExpired)
+		return
+	case rotated || !same:
+		next.generation++
+	}
+	if same && w.forRejection {
+		m.barren(t)
+	}
+	w.next = &next
+	if m.set.durable && (m.set.policy.FailClosed || !next.RefreshToken.IsZero()) {
+		m.phase = storing
+		m.saveState(t)
+		return
+	}
+	m.installed(t)
+	w.unsaved = m.set.durable
+}
+
+// inherit keeps what the answer leaves unsaid (RFC 6749 section 6), and reports
+// whether it brought a new refresh token.
+func (m *machine) inherit(next *Token) (rotated bool) {
+	if m.token == nil {
+		return !next.RefreshToken.IsZero()
+	}
+	prev := m.token
+	next.login, next.generation = prev.login, prev.generation
+	if next.RefreshToken.IsZero() {
+		next.RefreshToken = prev.RefreshToken
+	}
+	rotated = !next.RefreshToken.Equal(prev.RefreshToken)
+	if !rotated && next.RefreshExpiry.IsZero() {
+		next.RefreshExpiry = prev.RefreshExpiry
+	}
+	if next.Scope == "" {
+		next.Scope = prev.Scope
+	}
+	return rotated
+}
+
+// complete fills in Expiry and ExpiresIn of an answer, counted from the sending,
+// and returns what is left of its life.
+func (m *machine) complete(t *turn, next *Token) time.Duration {
+	sent := time.Unix(0, m.work.sentWall)
+	switch {
+	case next.ExpiresIn != 0:
+	case !next.Expiry.IsZero():
+		if next.ExpiresIn = next.Expiry.Sub(sent); next.ExpiresIn == 0 {
+			next.ExpiresIn = -1
+		}
+	case m.token != nil && m.token.ExpiresIn > 0:
+		next.ExpiresIn = m.token.ExpiresIn // the last life known
+	default:
+		return never
+	}
+	next.Expiry = sent.Add(next.ExpiresIn)
+	return next.ExpiresIn - time.Duration(t.now-m.work.sentAt)
+}
+
+// installed makes the answer the current token.
+func (m *machine) installed(t *turn) {
+	w := m.work
+	next, before := w.next, m.token
+	left := time.Duration(never)
+	if next.ExpiresIn != 0 {
+		left = next.ExpiresIn - time.Duration(t.now-w.sentAt)
+	}
+	forRejection := w.forRejection
+	m.clear()
+	usable := m.take(t, next, left)
+	m.source = SourceRefresh
+	t.emit(event{Event{Kind: EventRefreshed, Attempt: uint64(m.attempt), Generation: next.generation}})
+	switch {
+	case !usable:
+		m.failed(t, ErrBornExpired)
+	case before.same(next) && m.due <= t.now:
+		w.retry = after(t.now, m.set.policy.backoffMax()) // the server will not give out another one yet
+	case forRejection && !before.same(next):
+		w.born = t.now
+	}
+}
+
+// clear forgets what stood in the way: a token was installed.
+func (m *machine) clear() {
+	w := m.work
+	w.next, w.mark, w.nextMark, w.refusal, w.failure = nil, Mark{}, Mark{}, Refusal{}, nil
+	w.failures, w.doubts, w.retry, w.quiet, w.final = 0, 0, 0, 0, false
+	w.forRejection, w.born, w.dirty, w.unsaved = false, 0, false, false
+}

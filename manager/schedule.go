@@ -1,0 +1,196 @@
+package manager
+
+import (
+	"math"
+	"time"
+)
+
+// never is the deadline of what has none.
+const never = math.MaxInt64
+
+// Bounds of design section 6 that no Policy changes.
+const (
+	maxSkew       = 10 * time.Second
+	maxWindow     = 5 * time.Minute
+	maxJitter     = time.Hour
+	maxRetryAfter = 10 * time.Minute
+	maxWarning    = 7 * 24 * time.Hour
+	permanentWait = 5 * time.Minute
+	quietMargin   = time.Second
+	leaseMargin   = time.Second
+	bornFresh     = 5 * time.Second // rejected younger than that: perhaps not the token's fault
+	quickLimit    = 3               // so many of those in a row: certainly not
+	doubtLimit    = 3               // refusals for an unknown reason that are tried again
+)
+
+// skew is the allowance before expiry for a token of that life.
+func (p *Policy) skew(life time.Duration) time.Duration {
+	return orDefault(p.Skew, min(maxSkew, max(life, 0)/10))
+}
+
+// window is how long before expiry a token of that life is due; ok is false
+// where nothing is renewed in the background.
+func (p *Policy) window(life time.Duration) (d time.Duration, ok bool) {
+	if p.Window < 0 {
+		return 0, false
+	}
+	return positive(p.Window, min(life/4, maxWindow)), true
+}
+
+// early is the jitter for a renewal due when left is left of the life: a share
+// of it drawn by dice.
+func (p *Policy) early(left time.Duration, dice uint64) time.Duration {
+	bound := min(time.Duration(float64(left)*p.jitter()), maxJitter)
+	return portion(bound, dice)
+}
+
+// retry is the wait after that many failures in a row: exponential, with full
+// jitter, so that a fleet does not come back as one.
+func (p *Policy) retry(failures int, dice uint64) time.Duration {
+	return portion(double(p.backoff(), p.backoffMax(), failures), dice)
+}
+
+// double is first × 2^(n-1), at most limit.
+func double(first, limit time.Duration, n int) time.Duration {
+	for ; n > 1 && first < limit; n-- {
+		first *= 2
+	}
+	return min(first, limit)
+}
+
+// portion gives dice's share of d, in whole milliseconds where d has any, since
+// nobody needs a trace with nanoseconds.
+func portion(d time.Duration, dice uint64) time.Duration {
+	if d <= 0 {
+		return 0
+	}
+	d = time.Duration(float64(d) * (float64(dice>>11) / (1 << 53)))
+	if d > time.Millisecond {
+		d = d.Truncate(time.Millisecond)
+	}
+	return d
+}
+
+// times are a token's deadlines in machine time.
+type times struct {
+	usable int64 // expiry - skew: from then on it is not used
+	due    int64 // its renewal begins
+}
+
+// schedule computes the deadlines of a token whose expiry is in left and which
+// lives for life in all. refreshIn, where positive, is when its server wants to
+// be asked again, counted from now.
+func (p *Policy) schedule(at moment, left, life, refreshIn time.Duration) times {
+	expiry := after(at.now, left)
+	t := times{usable: expiry - int64(p.skew(life)), due: never}
+	window, ok := p.window(life)
+	if !ok {
+		return t
+	}
+	opens := expiry - int64(window)
+	if refreshIn > 0 && refreshIn < left {
+		opens, window = after(at.now, refreshIn), left-refreshIn
+	}
+	t.due = min(opens-int64(p.early(window, at.dice)), t.usable)
+	return t
+}
+
+// after is now + d, and never where that overflows.
+func after(now int64, d time.Duration) int64 {
+	if d > 0 && now > never-int64(d) {
+		return never
+	}
+	return now + int64(d)
+}
+
+// deadlines is a 4-ary heap of credentials by their next deadline: half the
+// height of a binary one, and the four children share a cache line.
+type deadlines []deadline
+
+type deadline struct {
+	at         int64
+	credential *Credential
+}
+
+// next is the earliest deadline, never if there is none.
+func (h deadlines) next() int64 {
+	if len(h) == 0 {
+		return never
+	}
+	return h[0].at
+}
+
+// set moves, adds or, for never, removes a credential's entry.
+func (h *deadlines) set(c *Credential, at int64) {
+	i := int(c.place) - 1
+	switch {
+	case i < 0 && at == never:
+		return
+	case i < 0:
+		*h = append(*h, deadline{at, c})
+		h.up(len(*h) - 1)
+	case at == never:
+		h.remove(i)
+	case at < (*h)[i].at:
+		(*h)[i].at = at
+		h.up(i)
+	case at > (*h)[i].at:
+		(*h)[i].at = at
+		h.down(i)
+	}
+}
+
+func (h *deadlines) remove(i int) {
+	last := len(*h) - 1
+	(*h)[i].credential.place = 0
+	moved := (*h)[last]
+	(*h)[last] = deadline{}
+	*h = (*h)[:last]
+	if i == last {
+		return
+	}
+	(*h)[i] = moved
+	h.down(i)
+	if int(moved.credential.place) == i+1 {
+		h.up(i)
+	}
+}
+
+func (h deadlines) up(i int) {
+	e := h[i]
+	for i > 0 {
+		parent := (i - 1) / 4
+		if h[parent].at <= e.at {
+			break
+		}
+		h[i] = h[parent]
+		h[i].credential.place = int32(i + 1)
+		i = parent
+	}
+	h[i] = e
+	e.credential.place = int32(i + 1)
+}
+
+func (h deadlines) down(i int) {
+	e := h[i]
+	for {
+		first := 4*i + 1
+		if first >= len(h) {
+			break
+		}
+		least := first
+		for j := first + 1; j < min(first+4, len(h)); j++ {
+			if h[j].at < h[least].at {
+				least = j
+			}
+		}
+		if e.at <= h[least].at {
+			break
+		}
+		h[i] = h[least]
+		h[i].credential.place = int32(i + 1)
+		i = least
+	}
+	h[i] = e
+	e.credential.place = int32(i + 1)
+}

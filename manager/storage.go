@@ -1,0 +1,268 @@
+package manager
+
+import (
+	"cmp"
+	"errors"
+	"time"
+)
+
+// load asks for the stored snapshot.
+func (m *machine) load(t *turn, why purpose) {
+	m.expectAnswer(t, why)
+	t.emit(load{m.op})
+}
+
+// save stores s as the successor of the revision last seen. Fenced: only while
+// the lease is held.
+func (m *machine) save(t *turn, why purpose, s Snapshot, fenced bool) {
+	m.expectAnswer(t, why)
+	s.Login, s.Generation, s.Revision = s.Token.login, s.Token.generation, m.revision+1
+	t.emit(save{m.op, m.revision, &s, fenced})
+}
+
+// saveState stores the newest state: the answer or login under way, or else
+// what is in memory.
+func (m *machine) saveState(t *turn) {
+	w := m.work
+	s := Snapshot{Mark: w.mark, Refusal: w.refusal}
+	switch {
+	case w.next != nil:
+		s = Snapshot{Token: *w.next}
+	case m.token != nil:
+		s.Token = *m.token
+	}
+	m.save(t, forState, s, false)
+}
+
+func (m *machine) expectAnswer(t *turn, why purpose) {
+	m.op++
+	w := m.doing()
+	w.purpose, w.limit = why, never
+	if m.set.saveLimit > 0 {
+		w.limit = after(t.now, m.set.saveLimit+quietMargin) // the store's context ends a second earlier
+	}
+}
+
+// answered takes in what the store said to the last question; late answers to
+// earlier ones are dropped.
+func (m *machine) answered(t *turn, op uint32, s *Snapshot, err error) {
+	w := m.work
+	if w == nil || w.purpose == forNothing || op != m.op {
+		return
+	}
+	why := w.purpose
+	w.purpose = forNothing
+	defer m.resume(t)
+	switch why {
+	case forStart:
+		m.started(t, s, err)
+	case forNews:
+		w.heard = 0
+		if err == nil {
+			m.adopt(t, s)
+		}
+	case forReload:
+		m.reloaded(t, s, err)
+	case forMark:
+		m.marked(t, err)
+	case forMarkCheck:
+		m.markChecked(t, s, err)
+	case forState:
+		m.stateSaved(t, err)
+	case forStateCheck:
+		m.stateChecked(t, s, err)
+	case forLogin:
+		m.loginSaved(t, err)
+	case forLoginCheck:
+		m.loginChecked(t, s, err)
+	}
+}
+
+// resume takes in an answer of the Refresher that came while a login was being
+// saved: by now it is known which of them wins.
+func (m *machine) resume(t *turn) {
+	if w := m.work; w.late != nil && w.purpose == forNothing {
+		late := *w.late
+		w.late = nil
+		m.refreshed(t, late)
+	}
+}
+
+// started takes in the first load.
+func (m *machine) started(t *turn, s *Snapshot, err error) {
+	w := m.work
+	if err != nil {
+		w.loads++
+		w.loadRetry = after(t.now, m.set.policy.retry(w.loads, t.dice))
+		w.loadErr = err
+		m.say(t, EventLoadFailed, err)
+		for _, c := range w.controls {
+			t.emit(reply{c.ticket, nil, err})
+		}
+		w.controls = nil
+		return
+	}
+	w.loads, w.loadRetry, w.loadErr = 0, 0, nil
+	m.loaded = true
+	if s.Revision == 0 {
+		return
+	}
+	m.adopt(t, s)
+	m.say(t, EventLoaded, nil)
+}
+
+// adopt takes over what the store holds: all of it if it is newer, its
+// revision, mark and refusal if it is the state we have. If it is older, the
+// store lost writes, and ours is written back.
+func (m *machine) adopt(t *turn, s *Snapshot) {
+	w := m.doing()
+	m.revision = s.Revision
+	switch s.compare(m.token) {
+	case -1:
+		w.unsaved = true
+		m.say(t, EventStoreRolledBack, nil)
+		return
+	case 1:
+		m.supersede(t, s)
+	}
+	w.dirty = false
+	w.refusal = s.Refusal
+	m.heed(t, s.Mark)
+}
+
+// supersede makes the store's token the current one.
+func (m *machine) supersede(t *turn, s *Snapshot) {
+	token := s.Token
+	token.login, token.generation = s.Login, s.Generation
+	left := time.Duration(never)
+	if !token.Expiry.IsZero() {
+		left = token.Expiry.Sub(time.Unix(0, t.wall))
+	}
+	known := m.token != nil
+	m.clear()
+	m.take(t, &token, left)
+	m.source = SourceStore
+	if known {
+		m.source = SourceSibling
+		m.say(t, EventAdopted, nil)
+	}
+}
+
+// compare tells whether s is older than, the same as, or newer than token.
+func (s *Snapshot) compare(token *Token) int {
+	if token == nil {
+		token = &Token{}
+	}
+	return cmp.Or(cmp.Compare(s.Login, token.login), cmp.Compare(s.Generation, token.generation))
+}
+
+// heed remembers a stored mark, and when it was first seen.
+func (m *machine) heed(t *turn, mark Mark) {
+	w := m.work
+	if mark.Owner == w.mark.Owner && mark.Attempt == w.mark.Attempt {
+		return
+	}
+	w.mark = mark
+	w.quiet = 0
+	if !mark.IsZero() {
+		w.quiet = after(t.now, mark.Limit+quietMargin)
+	}
+}
+
+// stateSaved goes on after an answer, a refusal or a cleared mark was saved, or
+// was not.
+func (m *machine) stateSaved(t *turn, err error) {
+	during := m.phase == storing
+	switch {
+	case err == nil:
+		m.revision++
+		m.stored(t)
+	case errors.Is(err, ErrConflict):
+		m.load(t, forStateCheck)
+		return
+	default:
+		m.notStored(t, err)
+	}
+	if during {
+		m.phase = resting
+	}
+}
+
+// stored: the store holds the newest state.
+func (m *machine) stored(t *turn) {
+	w := m.work
+	w.saves, w.saveRetry = 0, 0
+	w.unsaved, w.dirty = false, false
+	switch {
+	case w.next != nil:
+		m.installed(t)
+	case !w.refusal.IsZero():
+		m.say(t, EventRefused, w.failure)
+	}
+}
+
+// notStored keeps the state in memory and uses it, unless FailClosed says no.
+func (m *machine) notStored(t *turn, err error) {
+	w := m.work
+	w.saves++
+	w.saveRetry = after(t.now, m.set.policy.retry(w.saves, t.dice))
+	t.emit(event{Event{Kind: EventSaveFailed, Generation: m.generation(), RetryAt: wallAt(t, w.saveRetry), Err: err}})
+	if w.next == nil {
+		if !w.refusal.IsZero() {
+			m.say(t, EventRefused, w.failure)
+		}
+		return
+	}
+	if m.set.policy.FailClosed {
+		w.unsaved = true // next stays: shown when it is stored
+		w.failure = m.failure(notSaved(err))
+		w.failure.RetryAt = wallAt(t, w.saveRetry)
+		return
+	}
+	m.installed(t)
+	w.unsaved = true
+}
+
+// stateChecked resolves a conflict. The answer wins over anything that is not
+// newer, for it is the only copy of a refresh token; a refusal or a cleared
+// mark gives way to whatever came between.
+func (m *machine) stateChecked(t *turn, s *Snapshot, err error) {
+	w := m.work
+	during := m.phase == storing
+	if during {
+		m.phase = resting
+	}
+	if err != nil {
+		m.notStored(t, err)
+		return
+	}
+	ours := w.next
+	if ours == nil && w.unsaved {
+		ours = m.token
+	}
+	if ours == nil {
+		m.adopt(t, s)
+		return
+	}
+	switch order := s.compare(ours); {
+	case order == 0 && s.Token.AccessToken.Equal(ours.AccessToken) && s.Token.RefreshToken.Equal(ours.RefreshToken):
+		m.revision = s.Revision // our own write: its answer was lost
+		m.stored(t)
+		m.heed(t, s.Mark)
+	case order < 0:
+		if s.Revision < m.revision || s.compare(m.token) < 0 && w.next != nil {
+			m.say(t, EventStoreRolledBack, nil)
+		}
+		m.revision = s.Revision
+		if during {
+			m.phase = storing
+		}
+		m.saveState(t)
+	default:
+		t.emit(event{Event{Kind: EventAnswerDropped, Attempt: uint64(m.attempt), Generation: ours.generation}})
+		m.revision = s.Revision
+		m.supersede(t, s)
+		w.refusal = s.Refusal
+		m.heed(t, s.Mark)
+	}
+}

@@ -1,0 +1,133 @@
+package manager
+
+import (
+	"context"
+	"time"
+)
+
+// A Snapshot is the immutable stored state of a credential.
+type Snapshot struct {
+	// Token is the token last installed. Zero: there was none yet, or, with
+	// Login > 0, the credential was logged out (a tombstone).
+	Token Token
+
+	// Login grows by one at every Install and Forget, Generation by one at
+	// every installed token. Newer means greater (Login, Generation).
+	Login, Generation uint64
+
+	// Revision grows by one at every write and never starts again. It is what
+	// compare-and-swap compares; 0 says that nothing is stored.
+	Revision uint64
+
+	// Mark says that a refresh token is being spent; zero: no.
+	Mark Mark
+
+	// Refusal says that the refresh token is no longer any good; zero: no.
+	Refusal Refusal
+}
+
+// Tombstone reports whether the snapshot is that of a logged-out credential.
+func (s *Snapshot) Tombstone() bool { return s.Login > 0 && s.Token.AccessToken.IsZero() }
+
+// A Mark is the journal mark: durable before a refresh token is sent.
+type Mark struct {
+	// Owner is the process that sends, a random number drawn when its Manager
+	// was made; Attempt is its serial number of the refresh. Attempt 0: no mark.
+	Owner   [16]byte
+	Attempt uint64
+
+	// Login and Generation name the snapshot whose refresh token is spent.
+	Login, Generation uint64
+
+	// At is the owner's wall clock at the sending, Limit the time that the
+	// refresh may take. Others count Limit from when they first saw the mark.
+	At    time.Time
+	Limit time.Duration
+
+	// Guarded says that this attempt sent the refresh token of an attempt
+	// whose outcome is unknown once more.
+	Guarded bool
+}
+
+// IsZero reports whether there is no mark.
+func (m Mark) IsZero() bool { return m.Attempt == 0 }
+
+// A Refusal says that the authorization server refused the refresh token, or
+// that the Refresher asked for a login. Only Install ends it.
+type Refusal struct {
+	// At is when, by the wall clock of the process that was told. Zero: no refusal.
+	At time.Time
+
+	// Reason is the text of the error. It holds no secret.
+	Reason string
+
+	// Lost says that the refusal met a guarded try: the answer to an earlier
+	// refresh of our own was lost, and with it the refresh token.
+	Lost bool
+}
+
+// IsZero reports whether there is no refusal.
+func (r Refusal) IsZero() bool { return r.At.IsZero() }
+
+// A Write asks a Store to replace a snapshot.
+type Write struct {
+	Name string
+
+	// Expect is the revision that the write replaces, 0 for none. Where the
+	// store holds another, the write fails with ErrConflict.
+	Expect uint64
+
+	// Snapshot is the new state; its Revision is Expect + 1.
+	Snapshot Snapshot
+
+	// Lease, where not nil, must be held at the moment of the write, judged by
+	// the engine in the same atomic operation; otherwise ErrLeaseLost.
+	Lease Lease
+}
+
+// A Store keeps snapshots. All methods are called from several goroutines at
+// once; none may keep or change a slice it is given after it has returned.
+type Store interface {
+	// Load returns the snapshots of names, in their order. One that was never
+	// stored has Revision 0. An error of one name is reported in a NameError
+	// joined into the error, and the other names' snapshots are still valid.
+	Load(ctx context.Context, names []string) ([]Snapshot, error)
+
+	// Scan calls f with every stored snapshot, in no order, until f or ctx
+	// says otherwise, and returns f's error. A damaged record is skipped and
+	// reported by a NameError joined into the error of Scan. f does not call the store.
+	Scan(ctx context.Context, f func(name string, s Snapshot) error) error
+
+	// Save carries out each write whose Expect matches, all or none of that
+	// write, and returns one error each, in order: nil (the snapshot is
+	// durable), ErrConflict, ErrLeaseLost, or another, after which it may or
+	// may not be stored. One failed write does not touch the others.
+	Save(ctx context.Context, writes []Write) []error
+}
+
+// A Locker makes leases. A Config without one says that this process is alone.
+type Locker interface {
+	// Lock waits until it holds the lease for name or ctx ends.
+	Lock(ctx context.Context, name string) (Lease, error)
+}
+
+// A Lease is the exclusive right of one process to refresh one credential.
+// Its maker renews it until Unlock.
+type Lease interface {
+	// Remaining is the time for which the lease is surely held, if nothing
+	// renews it any more. Negative: for as long as the process lives.
+	Remaining() time.Duration
+
+	// Lost is closed when the lease is no longer held.
+	Lost() <-chan struct{}
+
+	// Unlock gives the lease up. It never frees the lease of another holder.
+	Unlock(ctx context.Context) error
+}
+
+// A Watcher tells of writes by others.
+type Watcher interface {
+	// Watch calls f for each write it hears of until ctx ends. It may tell of
+	// the caller's own writes, too late, twice, and after a gap of all.
+	Watch(ctx context.Context, f func(name string, revision uint64)) error
+}

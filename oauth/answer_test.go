@@ -1,0 +1,117 @@
+package oauth_test
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"example.com/tokenactor/manager"
+)
+
+const (
+	asForm = "application/x-www-form-urlencoded; charset=utf-8"
+	asText = "text/plain"
+	asHTML = "text/html; charset=utf-8"
+)
+
+// describe writes down a token, secrets and all. Times count from now.
+func describe(t manager.Token, now time.Time) string {
+	s := []string{t.AccessToken.Reveal()}
+	add := func(name string, value any, zero bool) {
+		if !zero {
+			s = append(s, fmt.Sprintf("%s=%v", name, value))
+		}
+	}
+	add("type", t.Type, t.Type == "")
+	add("refresh", t.RefreshToken.Reveal(), t.RefreshToken.IsZero())
+	add("life", t.ExpiresIn, t.ExpiresIn == 0)
+	add("expiry", t.Expiry, t.Expiry.IsZero())
+	add("due", t.RefreshIn, t.RefreshIn == 0)
+	add("refreshlife", t.RefreshExpiry.Sub(now), t.RefreshExpiry.IsZero())
+	add("scope", t.Scope, t.Scope == "")
+	for _, name := range slices.Sorted(maps.Keys(t.Extra)) {
+		add("+"+name, t.Extra[name].Reveal(), false)
+	}
+	return strings.Join(s, " ")
+}
+
+// Scenarios 13 and 22, the part of the token endpoint.
+func TestScenario22Answers(t *testing.T) {
+	for _, test := range []struct{ media, body, want string }{
+		// As it should be.
+		{"", `{"access_token":"A","token_type":"Bearer","expires_in":3600,"refresh_token":"R","scope":"read"}`,
+			"A type=Bearer refresh=R life=1h0m0s scope=read"},
+		{"", `{"access_token":"A"}`, "A"},
+
+		// expires_in.
+		{"", `{"access_token":"A","expires_in":"3600","scope":"s"}`, "A life=1h0m0s scope=s"},
+		{"", `{"access_token":"A","expires_in":" 60 ","scope":"s"}`, "A life=1m0s scope=s"},
+		{"", `{"access_token":"A","expires_in":30,"scope":"s"}`, "A life=30s scope=s"},
+		{"", `{"access_token":"A","expires_in":0.5,"scope":"s"}`, "A life=500ms scope=s"},
+		{"", `{"access_token":"A","expires_in":3.6e3,"scope":"s"}`, "A life=1h0m0s scope=s"},
+		{"", `{"access_token":"A","expires_in":0,"scope":"s"}`, "A life=-1s scope=s"},
+		{"", `{"access_token":"A","expires_in":"0","scope":"s"}`, "A life=-1s scope=s"},
+		{"", `{"access_token":"A","expires_in":-1,"scope":"s"}`, "A life=-1s scope=s"},
+		{"", `{"access_token":"A","expires_in":-1e99,"scope":"s"}`, "A life=-1s scope=s"},
+		{"", `{"access_token":"A","expires_in":1e-30,"scope":"s"}`, "A life=-1s scope=s"},
+		{"", `{"access_token":"A","expires_in":315360000,"scope":"s"}`, "A life=87600h0m0s scope=s"},
+		{"", `{"access_token":"A","expires_in":9223372036854775807,"scope":"s"}`, "A life=876000h0m0s scope=s"},
+		{"", `{"access_token":"A","expires_in":1e999,"scope":"s"}`, "A life=876000h0m0s scope=s"},
+		{"", `{"access_token":"A","expires_in":null,"scope":"s"}`, "A scope=s"},
+		{"", `{"access_token":"A","expires_in":"","scope":"s"}`, "A scope=s"},
+		{"", `{"access_token":"A","expires_in":"soon","scope":"s"}`, "A scope=s"},
+		{"", `{"access_token":"A","expires_in":"NaN","scope":"s"}`, "A scope=s"},
+		{"", `{"access_token":"A","expires_in":true,"scope":"s"}`, "A scope=s"},
+		{"", `{"access_token":"A","expires_in":{"seconds":3600},"scope":"s"}`, "A scope=s"},
+
+		// The other lives.
+		{"", `{"access_token":"A","refresh_in":"1800","scope":"s"}`, "A due=30m0s scope=s"},
+		{"", `{"access_token":"A","refresh_in":-5,"scope":"s"}`, "A scope=s"},
+		{"", `{"access_token":"A","refresh_expires_in":1800,"scope":"s"}`, "A refreshlife=30m0s scope=s"},
+		{"", `{"access_token":"A","refresh_token_expires_in":"86400","scope":"s"}`, "A refreshlife=24h0m0s scope=s"},
+		{"", `{"access_token":"A","refresh_expires_in":0,"scope":"s"}`, "A scope=s"},
+
+		// The refresh token: without a usable one, the one before stays (scenario 13).
+		{"", `{"access_token":"A","refresh_token":"","scope":"s"}`, "A scope=s"},
+		{"", `{"access_token":"A","refresh_token":null,"scope":"s"}`, "A scope=s"},
+		{"", `{"access_token":"A","refresh_token":false,"scope":"s"}`, "A scope=s"},
+		{"", `{"access_token":12345,"refresh_token":67890,"scope":"s"}`, "12345 refresh=67890 scope=s"},
+
+		// Scopes and what is not standard.
+		{"", `{"access_token":"A","scope":["read","write"]}`, "A scope=read write"},
+		{"", `{"access_token":"A","scope":{"read":true}}`, "A"},
+		{"", `{"access_token":"A","scope":"s","id_token":"e.y.J","user":{"id": 7},"n":1.0,"ok":true,"no":null,"empty":""}`,
+			`A scope=s +id_token=e.y.J +n=1.0 +ok=true +user={"id": 7}`},
+		{"", `{"Access_Token":"B","access_token":"A","scope":"s"}`, "A scope=s +Access_Token=B"},
+		{"", `{"access_token":"B","access_token":"A","scope":"s"}`, "A scope=s"},
+
+		// An error beside a token: it may have cost the refresh token, so it counts.
+		{"", `{"access_token":"A","error":"","error_description":"","scope":"s"}`, "A scope=s"},
+		{"", `{"access_token":"A","error":"none","scope":"s"}`, "A scope=s"},
+
+		// Other forms.
+		{"", "\ufeff \n{\"access_token\":\"A\",\"scope\":\"s\"}\n", "A scope=s"},
+		{asHTML, `{"access_token":"A","scope":"s"}`, "A scope=s"},
+		{asText, `{"access_token":"A","scope":"s"}`, "A scope=s"},
+		{asText, `access_token=A&expires=5183999&scope=read%2Cwrite`, "A scope=read,write +expires=5183999"},
+		{asForm, `access_token=A%26&token_type=bearer&expires_in=60&refresh_token=R&scope=s`,
+			"A& type=bearer refresh=R life=1m0s scope=s"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := answering(200, test.body, "Content-Type", cmp.Or(test.media, "application/json"))
+			w.delay = 3 * time.Second // lives count from the sending
+			start := time.Now()
+			got, err := spend(t, w)
+			if err != nil {
+				t.Errorf("%s: %v", test.body, err)
+			} else if got := describe(got, start); got != test.want {
+				t.Errorf("%s\n got %s\nwant %s", test.body, got, test.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,78 @@
+// Package oauth has the grants of OAuth 2.0 as [manager.Refresher]s, and a bridge
+// that hands a credential's tokens to programs of golang.org/x/oauth2.
+//
+//	billing := m.Manage("billing", oauth.ClientCredentials(clientcredentials.Config{
+//		ClientID:     "crawler",
+//		ClientSecret: os.Getenv("BILLING_SECRET"),
+//		TokenURL:     "https://auth.example.com/token",
+//		Scopes:       []string{"invoices:read"},
+//	}))
+//
+// For a machine that acts for itself use [ClientCredentials]; for a user who has
+// logged in, [RefreshToken]; for code that wants an oauth2.TokenSource,
+// [TokenSource]. The configuration types are those of x/oauth2. Its way of asking
+// for tokens is not used: a token request is sent from one place in this package,
+// under the rules below.
+//
+// # The token request
+//
+//  1. It is sent once. How the client authenticates is configured, never found out
+//     by trying: with AuthStyle zero, a client with a secret uses HTTP Basic (RFC
+//     6749 section 2.3.1), one without a secret sends its client_id as a parameter
+//     (section 3.2.1). A second try in another style would send a refresh token
+//     twice, and a server that detects reuse then ends the login. A server that
+//     wants the secret as a parameter needs oauth2.AuthStyleInParams.
+//  2. It goes by https, or by http to this machine: 127.0.0.0/8, ::1, localhost.
+//     Anything else needs Options.AllowHTTP.
+//  3. It follows the redirects 307 and 308, five at most, within the origin of the
+//     token endpoint. Any other redirect is an error.
+//  4. It is bounded by the context of the refresh, that is by Policy.Limit of the
+//     manager. An answer over 1 MiB is an error.
+//
+// # The answer
+//
+// An answer is JSON (RFC 6749 section 5.1); a form, as old servers send, is read
+// too. Once it has an access token, nothing else in it makes it an error, since
+// a refresh token may have been spent for it. expires_in and refresh_in are numbers
+// or strings of seconds. expires_in of 0 or less is a token that came expired;
+// one that is absent or cannot be read is an unknown life. refresh_expires_in and
+// refresh_token_expires_in become RefreshExpiry. Fields that no RFC or rule here
+// names are kept in Token.Extra: strings as they are, other values as their JSON.
+//
+// # Errors
+//
+// An answer that is not a token is an [*Error], with the marks of the manager:
+//
+//	invalid_grant to a refresh token         LoginRequired
+//	invalid_grant without a refresh token,
+//	invalid_client, unauthorized_client,
+//	unsupported_grant_type, invalid_scope    Permanent
+//	429                                      Unspent
+//	another code with status 200, 400, 401
+//	or 403, or none with 400 (but a page of
+//	a proxy), to a refresh token             Doubtful
+//	any other                                no mark: retried with back-off
+//	Retry-After (RFC 9110 section 10.2.3)    RetryAfter as well, except beside
+//	                                         LoginRequired and Permanent
+//
+// Where no answer came, the error is Unspent if the request surely never left: no
+// connection, no TLS. After any other the refresh token may be spent, and the
+// error has no mark.
+//
+// A wrong configuration is a Permanent error of the first refresh, not of the
+// constructor. No error shows a secret, nor what a server said besides an error
+// code and its description, and not those if they repeat a secret that was sent.
+//
+// # Concurrency
+//
+//  1. Refreshers and sources may be used by any number of goroutines, for any
+//     number of credentials. No lock is held while a request is under way.
+//  2. A Refresher keeps copies of its configuration: changing cfg later changes
+//     nothing. Of Options.Client it keeps the Transport and the Jar themselves.
+//  3. The package starts no goroutine.
+//
+// # Limits
+//
+// Retry-After as a date is counted from the answer's Date header; RefreshExpiry
+// is reckoned by this machine's wall clock.
+package oauth

@@ -1,0 +1,241 @@
+package oauth_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/tokenactor/manager"
+	"example.com/tokenactor/oauth"
+	"golang.org/x/oauth2"
+)
+
+const page = "<!DOCTYPE html><title>Bad gateway</title><p>at-stolen-from-the-page"
+
+// Scenarios 18 and 19, the part of the token endpoint.
+func TestScenario19Refusals(t *testing.T) {
+	for _, test := range []struct {
+		status int
+		body   string
+		header string // "Name: value", or none
+		want   marking
+		text   string // after "oauth: the token endpoint answered "
+	}{
+		// What RFC 6749 names.
+		{400, `{"error":"invalid_grant"}`, "", loginRequired, "400 invalid_grant"},
+		{400, `{"error":"invalid_grant","error_description":"it is spent","error_uri":"https://example.com/e"}`, "", loginRequired, `400 invalid_grant "it is spent"`},
+		{401, `{"error":"invalid_client"}`, "", permanent, "401 invalid_client"},
+		{400, `{"error":"unauthorized_client"}`, "", permanent, "400 unauthorized_client"},
+		{400, `{"error":"unsupported_grant_type"}`, "", permanent, "400 unsupported_grant_type"},
+		{400, `{"error":"invalid_scope"}`, "", permanent, "400 invalid_scope"},
+		{400, `{"error":"invalid_client"}`, "Retry-After: 7", permanent, "400 invalid_client"},
+
+		// The same with the wrong status or the wrong form.
+		{200, `{"error":"invalid_grant"}`, "", loginRequired, "200 invalid_grant"},
+		{500, `{"error":"invalid_grant"}`, "", loginRequired, "500 invalid_grant"},
+		{400, `error=invalid_grant&error_description=spent`, "Content-Type: application/x-www-form-urlencoded", loginRequired, `400 invalid_grant "spent"`},
+		{400, `error=invalid_grant`, "Content-Type: text/plain", loginRequired, "400 invalid_grant"},
+
+		// Refusals that nobody knows, and what only looks like one.
+		{400, `{"error":"invalid_request"}`, "", doubtful, "400 invalid_request"},
+		{200, `{"error":"bad_refresh_token"}`, "", doubtful, "200 bad_refresh_token"},
+		{401, `{"error":"invalid_token"}`, "", doubtful, "401 invalid_token"},
+		{403, `{"error":"access_denied"}`, "Retry-After: 7", after(7*time.Second, doubtful), "403 access_denied"},
+		{400, ``, "", doubtful, "400: an empty body"},
+		{400, `{}`, "", doubtful, "400: no error code"},
+		{400, `{"error":null}`, "", doubtful, "400: no error code"},
+		{400, `{"error":{"code":190,"message":"at-secret"}}`, "", doubtful, "400: no error code"},
+		{400, `{"error":"<b>at-secret</b>"}`, "", doubtful, "400: an error whose code cannot be shown"},
+		{400, `{"access_token":"A","expires_in":3600}`, "", doubtful, "400: no error code"},
+		{400, `{"status":400,"error":"Bad Request"}`, "", doubtful, "400 Bad Request"},
+		{400, page, "", unmarked, "400: neither JSON nor a form"},
+		{400, page, "Content-Type: text/html", unmarked, "400: a page of HTML"},
+		{400, `{"error":"temporarily_unavailable"}`, "", unmarked, "400 temporarily_unavailable"},
+		{401, ``, "", unmarked, "401: an empty body"},
+		{403, `{"message":"Forbidden"}`, "", unmarked, "403: no error code"},
+		{403, `{"error":"Forbidden for you"}`, "", unmarked, "403 Forbidden for you"},
+		{404, `{"status":404,"error":"Not Found"}`, "", unmarked, "404 Not Found"},
+		{404, `{"error":"no_such_realm"}`, "", unmarked, "404 no_such_realm"},
+		{500, `{"error":"oops"}`, "", unmarked, "500 oops"},
+
+		// Not now.
+		{429, ``, "", declined, "429: an empty body"},
+		{429, `{"error":"slow_down"}`, "Retry-After: 7", after(7*time.Second, declined), "429 slow_down"},
+		{429, page, "Retry-After: 7", after(7*time.Second, declined), "429: neither JSON nor a form"},
+		{429, ``, "Retry-After: -7", declined, "429: an empty body"},
+		{503, ``, "", unmarked, "503: an empty body"},
+		{503, `{"error":"temporarily_unavailable"}`, "Retry-After: 120", after(2*time.Minute, unmarked), "503 temporarily_unavailable"},
+		{503, ``, "Retry-After: soon", unmarked, "503: an empty body"},
+
+		// Not the authorization server, or not well.
+		{200, page, "Content-Type: text/html; charset=utf-8", unmarked, "200: a page of HTML"},
+		{502, page, "Content-Type: text/html", unmarked, "502: a page of HTML"},
+		{200, ``, "", unmarked, "200: an empty body"},
+		{204, ``, "", unmarked, "204: an empty body"},
+		{200, " \n", "", unmarked, "200: an empty body"},
+		{200, `{`, "", unmarked, "200: neither JSON nor a form"},
+		{200, `{"access_token":"at-cut-off-in-the-mi`, "", unmarked, "200: neither JSON nor a form"},
+		{200, `{"access_token":"at-whole"} trailing`, "", unmarked, "200: neither JSON nor a form"},
+		{200, `["access_token","at-listed"]`, "", unmarked, "200: neither JSON nor a form"},
+		{200, `"at-alone"`, "", unmarked, "200: neither JSON nor a form"},
+		{200, `{"access_token":""}`, "", unmarked, "200: no access_token"},
+		{200, `{"access_token":["at-listed"]}`, "", unmarked, "200: no access_token"},
+		{200, `{"token":"at-misnamed"}`, "", unmarked, "200: no access_token"},
+		{200, `at-bare`, "Content-Type: text/plain", unmarked, "200: no access_token"},
+		{200, `%zz`, "Content-Type: text/plain", unmarked, "200: neither JSON nor a form"},
+		{200, `{"access_token":"A","x":"` + strings.Repeat("x", 1<<20) + `"}`, "", unmarked, "200: more than 1 MiB"},
+		{301, ``, "Location: https://auth.example.com/elsewhere", unmarked, "301: a redirect that a token request does not follow; set TokenURL to where the endpoint is"},
+	} {
+		name, value, _ := strings.Cut(test.header, ": ")
+		header := []string{name, value}
+		if name == "" {
+			header = nil
+		}
+		w := answering(test.status, test.body, header...)
+		token, err := spend(t, w)
+		if err == nil {
+			t.Errorf("%d %s: got %s, want an error", test.status, test.body, token)
+			continue
+		}
+		checkMarks(t, err, test.want)
+		if got, want := err.Error(), "oauth: the token endpoint answered "+test.text; got != want {
+			t.Errorf("%d %.200s\n got %s\nwant %s", test.status, test.body, got, want)
+		}
+		if e, ok := errors.AsType[*oauth.Error](err); !ok || e.Status != test.status {
+			t.Errorf("%d %.200s: got %v, want an *Error with the status", test.status, test.body, e)
+		}
+		if len(w.sent) != 1 {
+			t.Errorf("%d %.200s: sent %d times, want once", test.status, test.body, len(w.sent))
+		}
+		checkSecrets(t, err)
+	}
+}
+
+// What a refusal means depends on what was sent: without a refresh token no
+// login can help.
+func TestRefusalWithoutRefreshToken(t *testing.T) {
+	for body, want := range map[string]marking{
+		`{"error":"invalid_grant"}`:   permanent,
+		`{"error":"invalid_client"}`:  permanent,
+		`{"error":"invalid_request"}`: unmarked,
+		``:                            unmarked,
+	} {
+		w := answering(400, body)
+		_, err := oauth.ClientCredentials(clientConfig(), w.options()).Refresh(t.Context(), "x", manager.Token{})
+		checkMarks(t, err, want)
+	}
+}
+
+// A server's text is passed on, but on one line, cut, and never with a secret in it.
+func TestDescription(t *testing.T) {
+	for _, test := range []struct{ description, want string }{
+		{"spent yesterday", "spent yesterday"},
+		{"line one\r\nline two\x00\x1b[31m", "line one line two [31m"},
+		{"naïve “text”", "naïve “text”"},
+		{strings.Repeat("word ", 100), strings.TrimSpace(strings.Repeat("word ", 51)) + " w"},
+		{"no such token: " + refreshToken, ""},
+		{"no such token: " + refreshToken[:15] + "...", ""},
+		{"no such token: rt%2Ffirst%2Bof%2Bits%2Bfamily%3D%3D", ""},
+		{"wrong secret " + clientSecret, ""},
+		{"wrong secret " + clientSecret[:8] + "\n" + clientSecret[9:18], ""},
+		{"crawler may not", "crawler may not"},
+	} {
+		quoted, _ := json.Marshal(test.description)
+		_, err := spend(t, answering(400, `{"error":"invalid_request","error_description":`+string(quoted)+`}`))
+		e, ok := errors.AsType[*oauth.Error](err)
+		if !ok || e.Description != test.want || e.Code != "invalid_request" {
+			t.Errorf("%q: got %q, want %q", test.description, e.Description, test.want)
+		}
+		checkSecrets(t, err)
+	}
+}
+
+func TestCodeIsASecret(t *testing.T) {
+	_, err := oauth.RefreshToken(userConfig(), answering(400, `{"error":"rt-1-1-abcdefgh"}`).options()).Refresh(t.Context(),
+		"x", manager.Token{RefreshToken: manager.NewSecret("rt-1-1-abcdefgh")})
+	if err == nil || strings.Contains(err.Error(), "abcdefgh") {
+		t.Errorf("got %v, want an error without the refresh token", err)
+	}
+}
+
+// Programs moved from x/oauth2 look for its error.
+func TestErrorAsRetrieveError(t *testing.T) {
+	_, err := spend(t, answering(400, `{"error":"invalid_grant","error_description":"spent"}`))
+	got, ok := errors.AsType[*oauth2.RetrieveError](err)
+	if !ok || got.ErrorCode != "invalid_grant" || got.ErrorDescription != "spent" || got.Response.StatusCode != 400 {
+		t.Errorf("got %+v, want the code, the description and the status", got)
+	}
+	_, err = spend(t, answering(503, page))
+	got, ok = errors.AsType[*oauth2.RetrieveError](err)
+	if want := "oauth2: cannot fetch token: 503 Service Unavailable\nResponse: "; !ok || got.Error() != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if other, ok := errors.AsType[*json.SyntaxError](err); ok {
+		t.Errorf("got %v, want no error of that type", other)
+	}
+}
+
+// A Retry-After date is the server's: its own Date says what it means.
+func TestRetryAfterDate(t *testing.T) {
+	at := time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC)
+	for _, test := range []struct {
+		until, date string
+		want        marking
+	}{
+		{at.Add(90 * time.Second).Format(http.TimeFormat), at.Format(http.TimeFormat), after(90*time.Second, declined)},
+		{at.Format(http.TimeFormat), at.Add(time.Hour).Format(http.TimeFormat), declined},
+		{at.Add(-time.Hour).Format(http.TimeFormat), "", declined}, // long past by any clock
+	} {
+		header := []string{"Retry-After", test.until}
+		if test.date != "" {
+			header = append(header, "Date", test.date)
+		}
+		_, err := spend(t, answering(429, "", header...))
+		checkMarks(t, err, test.want)
+	}
+}
+
+// Scenario 28 for what this package makes.
+func TestScenario28Secrets(t *testing.T) {
+	_, refused := spend(t, answering(400, `{"error":"invalid_grant","error_description":"`+refreshToken+`"}`))
+	_, broken := spend(t, failing(fmt.Errorf("malformed HTTP response \"{at-secret}\"")))
+	checkSecrets(t, refused, broken,
+		oauth.ClientCredentials(clientConfig()),
+		oauth.RefreshToken(userConfig()),
+		struct{ refresher manager.Refresher }{oauth.ClientCredentials(clientConfig())},
+		oauth.TokenSource(context.Background(), nil))
+}
+
+// checkSecrets prints values in every way there is, alone and in an unexported
+// field, and looks for what no text may hold. All tokens of the tests begin with
+// at- or are one of the constants.
+func checkSecrets(t *testing.T, values ...any) {
+	t.Helper()
+	for _, v := range values {
+		var log bytes.Buffer
+		slog.New(slog.NewTextHandler(&log, nil)).Info("", "v", v)
+		slog.New(slog.NewJSONHandler(&log, nil)).Info("", "v", v)
+		texts := []string{log.String()}
+		for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
+			texts = append(texts, fmt.Sprintf(format, v), fmt.Sprintf(format, struct{ v any }{v}))
+		}
+		if encoded, err := json.Marshal(v); err == nil {
+			texts = append(texts, string(encoded))
+		}
+		for _, text := range texts {
+			for _, secret := range []string{clientSecret, refreshToken, "a+client+secret", "rt%2F", "at-",
+				fmt.Sprintf("%x", clientSecret), fmt.Sprintf("%x", refreshToken)} {
+				if strings.Contains(text, secret) {
+					t.Errorf("%T shows %q: %s", v, secret, text)
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,48 @@
+package oauth
+
+import (
+	"net"
+	"net/http"
+	"time"
+)
+
+// Options are what a grant has besides the configuration of x/oauth2. The zero
+// value is the default named at each field.
+type Options struct {
+	// Client sends the token requests. Its CheckRedirect is not asked: the
+	// rules of the package comment hold. The client that x/oauth2 finds in a
+	// context under oauth2.HTTPClient is not used, since the context of a
+	// refresh is the manager's. Nil: one that all grants without a Client
+	// share, with the proxies of the environment; connections that were idle
+	// for 30 s are closed.
+	Client *http.Client
+
+	// AllowHTTP lets the token endpoint be one of http on another machine.
+	// Whoever sees such a request has the secrets. False: https only, or http
+	// to this machine.
+	AllowHTTP bool
+}
+
+// sharedClient is one for all, because a Refresher each for a hundred thousand
+// tenants must not mean as many connection pools. It has no time limit of its own,
+// which could only cut Policy.Limit short; http.DefaultTransport is not used
+// since programs change it for purposes of theirs.
+var sharedClient = &http.Client{Transport: &http.Transport{
+	Proxy:                  http.ProxyFromEnvironment,
+	DialContext:            (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
+	TLSHandshakeTimeout:    10 * time.Second,
+	ForceAttemptHTTP2:      true,
+	MaxIdleConnsPerHost:    16, // the manager's default for refreshes of one group
+	IdleConnTimeout:        30 * time.Second,
+	MaxResponseHeaderBytes: 64 << 10,
+}}
+
+// client is the one to send with. It hands redirects to its caller.
+func (o Options) client() *http.Client {
+	c := *sharedClient
+	if o.Client != nil {
+		c = *o.Client
+	}
+	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &c
+}

@@ -1,0 +1,54 @@
+package oauth
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"strings"
+)
+
+// parseEndpoint reads the URL of an endpoint that secrets are sent to. Errors
+// do not repeat it: its query may hold a key.
+func parseEndpoint(raw string, allowHTTP bool) (*url.URL, error) {
+	if raw == "" {
+		return nil, errors.New("oauth: the configuration has no TokenURL")
+	}
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil || u.Host == "":
+		return nil, errors.New("oauth: TokenURL is not an absolute URL such as https://auth.example.com/token")
+	case u.User != nil:
+		return nil, errors.New("oauth: TokenURL has a user name in it: use ClientID and ClientSecret")
+	case u.Fragment != "":
+		return nil, errors.New("oauth: TokenURL has a fragment, which RFC 6749 section 3.2 forbids")
+	case u.Scheme == "https", u.Scheme == "http" && (allowHTTP || loopback(u.Hostname())):
+		return u, nil
+	case u.Scheme == "http":
+		return nil, fmt.Errorf("oauth: TokenURL %s would send secrets unencrypted: use https, or set Options.AllowHTTP", origin(u))
+	}
+	return nil, errors.New("oauth: TokenURL is neither https nor http")
+}
+
+// loopback reports whether host is this machine. A name that only resolves to it
+// does not count: whoever answers for the name decides where it leads. localhost
+// does (RFC 6761 section 6.3).
+func loopback(host string) bool {
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return addr.IsLoopback()
+	}
+	return strings.EqualFold(host, "localhost")
+}
+
+// origin is scheme, host and port (RFC 6454), the port left out where it is the
+// scheme's own.
+func origin(u *url.URL) string {
+	host := strings.ToLower(u.Host)
+	switch u.Scheme {
+	case "https":
+		host = strings.TrimSuffix(host, ":443")
+	case "http":
+		host = strings.TrimSuffix(host, ":80")
+	}
+	return u.Scheme + "://" + host
+}

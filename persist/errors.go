@@ -1,0 +1,49 @@
+package persist
+
+import (
+	"errors"
+	"fmt"
+
+	"go.etcd.io/bbolt"
+
+	"example.com/tokenactor/manager"
+)
+
+// What Open and the methods of DB answer, for errors.Is. Each comes in an error
+// that names the file.
+var (
+	// ErrLocked: the file is open in another process, or in this one already.
+	ErrLocked = errors.New("persist: file is locked")
+
+	// ErrDamaged: the file is no whole store. Nothing in it was changed.
+	ErrDamaged = errors.New("persist: file is damaged")
+
+	// ErrNewer: a later version of this package wrote the file.
+	ErrNewer = errors.New("persist: file was written by a newer version of tokenactor")
+)
+
+// MaxName is the length of the longest name, in bytes. It is bbolt's limit; the
+// other stores keep to it so that what works with one works with all.
+const MaxName = bbolt.MaxKeySize
+
+func checkName(name string) error {
+	if len(name) == 0 || len(name) > MaxName {
+		return fmt.Errorf("persist: a name of %d bytes: give it 1 to %d", len(name), MaxName)
+	}
+	return nil
+}
+
+// damages gathers the errors of single names, which do not end a Load or a Scan.
+type damages []error
+
+func (d *damages) add(name string, err error) {
+	*d = append(*d, &manager.NameError{Name: name, Err: err})
+}
+
+// join gives err, which ended the call, together with what was gathered.
+func (d damages) join(err error) error {
+	if len(d) == 0 {
+		return err // as it is: a caller may compare it with what it returned itself
+	}
+	return errors.Join(append(d, err)...)
+}

@@ -1,0 +1,198 @@
+package persist
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"time"
+
+	"go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
+)
+
+// Options are how a DB is opened. The zero value is the default.
+type Options struct {
+	// Logger is warned of a file that other users may read. Nil: slog.Default().
+	Logger *slog.Logger
+}
+
+func (o *Options) logger() *slog.Logger {
+	if o.Logger == nil {
+		return slog.Default()
+	}
+	return o.Logger
+}
+
+// The one bucket, name to record. A later layout takes another number, so that
+// this version says ErrNewer in place of finding nothing.
+var bucketName = []byte(bucketPrefix + "1")
+
+const bucketPrefix = "tokenactor/"
+
+// boltOptions leaves what is not here at bbolt's default, since no measurement
+// spoke for another value: InitialMmapSize and NoStatistics changed nothing
+// beyond noise, and NoFreelistSync costs more at the next Open than it saves,
+// where moreover damaged pages would panic on a goroutine of bbolt's.
+func boltOptions() *bbolt.Options {
+	return &bbolt.Options{
+		Timeout:      time.Second, // bbolt's own default is to wait for ever
+		FreelistType: bbolt.FreelistMapType,
+	}
+}
+
+// Open opens the store in the file at path, or makes a new one there; the folder
+// must exist. It waits up to one second for another holder of the file.
+//
+// The error names the file: ErrLocked, ErrDamaged, ErrNewer, or that of package
+// io/fs: fs.ErrNotExist for the folder, fs.ErrPermission. The file is never
+// overwritten. An empty file is ErrDamaged and not an empty store: a new store
+// appears under its name whole, so an empty file was emptied by something else.
+func Open(path string, o Options) (*DB, error) {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		if err := create(path); err != nil {
+			return nil, err
+		}
+	}
+	db := &DB{path: path}
+	var info fs.FileInfo
+	options := boltOptions()
+	options.OpenFile = func(path string, _ int, _ os.FileMode) (_ *os.File, err error) {
+		db.file, info, err = openFile(path)
+		return db.file, err
+	}
+	var err error
+	if failed := guard(path, func() {
+		if db.bolt, err = bbolt.Open(path, 0, options); err == nil {
+			err = db.check()
+		}
+	}); failed != nil {
+		db.file.Close() // bbolt leaves it open when it panics, and locked
+		return nil, failed
+	}
+	if err != nil {
+		if db.bolt != nil {
+			err = errors.Join(err, db.bolt.Close())
+		}
+		return nil, explain(path, err)
+	}
+	db.size = info.Size()
+	if mode := info.Mode().Perm(); mode&0o077 != 0 && runtime.GOOS != "windows" {
+		o.logger().Warn("persist: the token store may be read or written by other users: chmod 600 it",
+			"file", path, "mode", fmt.Sprintf("%#o", mode))
+	}
+	return db, nil
+}
+
+// openFile opens an existing file only: bbolt would make an empty one, and make
+// a store of an empty one.
+func openFile(path string) (*os.File, fs.FileInfo, error) {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+	case !info.Mode().IsRegular():
+		err = &fs.PathError{Op: "open", Path: path, Err: errors.New("it is no regular file")}
+	case info.Size() == 0:
+		err = fmt.Errorf("%w: %s: it is empty, and a store never is: restore it from a backup, "+
+			"or remove it to begin without tokens", ErrDamaged, path)
+	}
+	if err != nil {
+		f.Close()
+		return nil, nil, err
+	}
+	return f, info, nil
+}
+
+// check looks at what bbolt does not: that all pages are there, and whose they are.
+func (db *DB) check() error {
+	return db.bolt.View(func(tx *bbolt.Tx) error {
+		info, err := db.file.Stat()
+		if err != nil {
+			return err
+		}
+		if info.Size() < tx.Size() {
+			return fmt.Errorf("%w: %s: it was cut off: %d bytes of %d are there: restore it from a backup",
+				ErrDamaged, db.path, info.Size(), tx.Size())
+		}
+		if tx.Bucket(bucketName) != nil {
+			return nil
+		}
+		next, _ := tx.Cursor().Seek([]byte(bucketPrefix))
+		if len(next) > len(bucketPrefix) && string(next[:len(bucketPrefix)]) == bucketPrefix {
+			return fmt.Errorf("%w: %s: it holds %q, this program knows %q: upgrade it", ErrNewer, db.path, next, bucketName)
+		}
+		return fmt.Errorf("%w: %s: it is a bbolt file but not a token store: use another file", ErrDamaged, db.path)
+	})
+}
+
+// explain makes bbolt's errors say which file, and what to do.
+func explain(path string, err error) error {
+	switch {
+	case errors.Is(err, berrors.ErrTimeout):
+		return fmt.Errorf("%w: %s: another process, or this one, has it open: close it there, or use another file", ErrLocked, path)
+	case errors.Is(err, ErrDamaged), errors.Is(err, ErrNewer):
+		return err
+	case errors.As(err, new(*fs.PathError)):
+		return fmt.Errorf("persist: %w", err)
+	case errors.As(err, new(syscall.Errno)): // of the lock or the mapping
+		return fmt.Errorf("persist: cannot open %s: %w", path, err)
+	}
+	return fmt.Errorf("%w: %s: %w: restore it from a backup, or move it away to begin without tokens", ErrDamaged, path, err)
+}
+
+// create makes an empty store under another name and links it to path, so that
+// neither a crash nor another process that opens it now meets half a store.
+// Should path be there by then, it stays as it is.
+func create(path string) error {
+	folder := filepath.Dir(path)
+	temp, err := os.CreateTemp(folder, filepath.Base(path)+".new-*") // mode 0600
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("persist: %s: the folder is missing: make it first (mkdir -p -m 700 %s): %w", path, folder, err)
+	}
+	if err != nil {
+		return fmt.Errorf("persist: cannot make %s: %w", path, err)
+	}
+	temp.Close()
+	defer os.Remove(temp.Name())
+
+	bolt, err := bbolt.Open(temp.Name(), 0, boltOptions())
+	if err != nil {
+		return fmt.Errorf("persist: cannot make %s: %w", path, err)
+	}
+	err = bolt.Update(func(tx *bbolt.Tx) error {
+		_, err := tx.CreateBucket(bucketName)
+		return err
+	})
+	if err = errors.Join(err, bolt.Close()); err == nil {
+		err = os.Link(temp.Name(), path)
+	}
+	if err == nil {
+		err = syncFolder(folder)
+	}
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("persist: cannot make %s: %w", path, err)
+	}
+	return nil
+}
+
+// syncFolder makes a new name durable: a synced file without one is lost, and
+// with it the marks that were to be there before a refresh token is sent.
+func syncFolder(folder string) error {
+	if runtime.GOOS == "windows" {
+		return nil // a folder cannot be synced there
+	}
+	f, err := os.Open(folder)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return f.Sync()
+}

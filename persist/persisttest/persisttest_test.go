@@ -1,0 +1,270 @@
+package persisttest
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"example.com/tokenactor/manager"
+)
+
+// The suite finds each of these faults, by the check that is there for it, and
+// none in a store without one.
+func TestFindsFaults(t *testing.T) {
+	var ran []string
+	for _, c := range []struct {
+		fault string
+		want  string // the check that must fail; "": none may
+	}{
+		{"", ""},
+		{"missing is an error", "missing"},
+		{"loads in the order of names", "missing"},
+		{"forgets RefreshExpiry", "round trip"},
+		{"keeps whole seconds", "round trip"},
+		{"joins the extras of old and new", "round trip"},
+		{"ignores Expect", "compare and swap"},
+		{"makes over what is there", "compare and swap"},
+		{"one conflict fails the batch", "one conflict among many"},
+		{"errors in the order of names", "one conflict among many"},
+		{"compares before it stores", "one name twice in a batch"},
+		{"stores a hundred at most", "big batch"},
+		{"scans no tombstones", "scan"},
+		{"scans on after an error", "scan"},
+		{"scans twice", "scan"},
+		{"ignores the context", "cancelled context"},
+		{"deletes at a tombstone", "tombstone"},
+		{"keeps the caller's map", "memory of the caller"},
+		{"sorts the caller's slice", "memory of the caller"},
+		{"names are text", "odd names"},
+		{"ignores a lost lease", "lost lease"},
+		{"lets go between compare and store", "one winner"},
+		{"conflicts for ever", "increments"},
+		{"loads half", "readers beside a writer"},
+		{"forgets at reopening", "reopen"},
+	} {
+		t.Run(cmp.Or(c.fault, "none"), func(t *testing.T) {
+			s := suite{
+				open: func(testing.TB) manager.Store { return newFaulty(c.fault) },
+				reopen: func(_ testing.TB, s manager.Store) manager.Store {
+					if c.fault == "forgets at reopening" {
+						return newFaulty("")
+					}
+					return s
+				},
+			}
+			for _, check := range slices.Concat(oneProcess, durable) {
+				if c.want != "" && c.want != check.name {
+					continue // this fault may break other checks too, or hang them
+				}
+				failures := record(t, check, &s)
+				if (len(failures) > 0) != (check.name == c.want) {
+					t.Errorf("check %q of a store with fault %q: failures %q", check.name, c.fault, failures)
+				}
+				ran = append(ran, check.name)
+			}
+		})
+	}
+	for _, check := range slices.Concat(oneProcess, durable) {
+		if n := len(slices.DeleteFunc(slices.Clone(ran), func(name string) bool { return name != check.name })); n < 2 {
+			t.Errorf("check %q was run %d times: it needs a fault that it finds", check.name, n)
+		}
+	}
+}
+
+// A recorder is a testing.TB that notes failures in place of failing.
+type recorder struct {
+	testing.TB
+	failures []string
+}
+
+// record runs c and gives its failures.
+func record(t *testing.T, c check, s *suite) []string {
+	r := &recorder{TB: t}
+	var wg sync.WaitGroup
+	wg.Go(func() { c.run(r, s) }) // a goroutine of its own, for Fatalf to end
+	wg.Wait()
+	return r.failures
+}
+
+func (r *recorder) Errorf(format string, args ...any) {
+	r.failures = append(r.failures, fmt.Sprintf(format, args...))
+}
+
+func (r *recorder) Fatalf(format string, args ...any) {
+	r.Errorf(format, args...)
+	runtime.Goexit()
+}
+
+// A faulty is a right store in memory, but for one fault.
+type faulty struct {
+	fault string
+
+	mu        sync.Mutex
+	snapshots map[string]manager.Snapshot
+
+	atOnce sync.WaitGroup // the writers, of "lets go between compare and store"
+}
+
+func newFaulty(fault string) *faulty {
+	s := &faulty{fault: fault, snapshots: make(map[string]manager.Snapshot)}
+	s.atOnce.Add(writers)
+	return s
+}
+
+func (s *faulty) has(fault string) bool { return s.fault == fault }
+
+func (s *faulty) key(name string) string {
+	if s.has("names are text") {
+		return strings.ToValidUTF8(name, "?")
+	}
+	return name
+}
+
+func (s *faulty) copy(from manager.Snapshot) manager.Snapshot {
+	if !s.has("keeps the caller's map") {
+		from.Token.Extra = maps.Clone(from.Token.Extra)
+	}
+	return from
+}
+
+func (s *faulty) Load(ctx context.Context, names []string) ([]manager.Snapshot, error) {
+	if err := ctx.Err(); err != nil && !s.has("ignores the context") {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.has("loads in the order of names") {
+		names = slices.Sorted(slices.Values(names))
+	}
+	snapshots := make([]manager.Snapshot, len(names))
+	for i, name := range names {
+		found, ok := s.snapshots[s.key(name)]
+		if !ok && s.has("missing is an error") {
+			return nil, errors.New("missing")
+		}
+		if s.has("loads half") && found.Revision > 1 {
+			found.Revision--
+		}
+		snapshots[i] = s.copy(found)
+	}
+	return snapshots, nil
+}
+
+func (s *faulty) Scan(ctx context.Context, f func(string, manager.Snapshot) error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name, found := range s.snapshots {
+		if err := ctx.Err(); err != nil && !s.has("ignores the context") {
+			return err
+		}
+		if found.Tombstone() && s.has("scans no tombstones") {
+			continue
+		}
+		err := f(name, s.copy(found))
+		if s.has("scans twice") {
+			err = f(name, s.copy(found))
+		}
+		if err != nil && !s.has("scans on after an error") {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *faulty) Save(ctx context.Context, writes []manager.Write) []error {
+	errs := make([]error, len(writes))
+	if err := ctx.Err(); err != nil && !s.has("ignores the context") {
+		for i := range errs {
+			errs[i] = err
+		}
+		return errs
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	byName := func(a, b manager.Write) int { return cmp.Compare(a.Name, b.Name) }
+	if s.has("sorts the caller's slice") {
+		slices.SortFunc(writes, byName)
+	}
+	if s.has("errors in the order of names") {
+		writes = slices.SortedFunc(slices.Values(writes), byName)
+	}
+	if s.has("one conflict fails the batch") {
+		for i := range writes {
+			if err := s.compare(&writes[i]); err != nil {
+				for i := range errs {
+					errs[i] = err
+				}
+				return errs
+			}
+		}
+	}
+	if s.has("compares before it stores") {
+		for i := range writes {
+			errs[i] = s.compare(&writes[i])
+		}
+		for i := range writes {
+			if errs[i] == nil {
+				s.store(&writes[i])
+			}
+		}
+		return errs
+	}
+	for i := range writes {
+		if i >= 100 && s.has("stores a hundred at most") {
+			break
+		}
+		if errs[i] = s.compare(&writes[i]); errs[i] == nil {
+			if writes[i].Expect > 0 && s.has("lets go between compare and store") {
+				s.mu.Unlock()
+				s.atOnce.Done()
+				s.atOnce.Wait()
+				s.mu.Lock()
+			}
+			s.store(&writes[i])
+		}
+	}
+	return errs
+}
+
+func (s *faulty) compare(w *manager.Write) error {
+	if w.Lease != nil && !s.has("ignores a lost lease") {
+		return manager.ErrLeaseLost
+	}
+	revision := s.snapshots[s.key(w.Name)].Revision
+	switch {
+	case s.has("ignores Expect"), w.Expect == 0 && s.has("makes over what is there"):
+		return nil
+	case revision != w.Expect, revision > 0 && s.has("conflicts for ever"):
+		return manager.ErrConflict
+	}
+	return nil
+}
+
+func (s *faulty) store(w *manager.Write) {
+	key, next := s.key(w.Name), s.copy(w.Snapshot)
+	switch {
+	case s.has("forgets RefreshExpiry"):
+		next.Token.RefreshExpiry = time.Time{}
+	case s.has("keeps whole seconds"):
+		next.Token.Expiry = next.Token.Expiry.Truncate(time.Second)
+	case s.has("joins the extras of old and new"):
+		for name, value := range s.snapshots[key].Token.Extra {
+			if next.Token.Extra == nil {
+				next.Token.Extra = make(map[string]manager.Secret)
+			}
+			next.Token.Extra[name] = value
+		}
+	case s.has("deletes at a tombstone") && next.Tombstone():
+		delete(s.snapshots, key)
+		return
+	}
+	s.snapshots[key] = next
+}
