@@ -169,6 +169,11 @@ func (a *actor) loop() {
 // deliver gives a message to its machine.
 func (a *actor) deliver(e envelope) {
 	switch m := e.message.(type) {
+	case scanned:
+		for _, f := range m.findings {
+			a.step(f.of, found{f.snapshot})
+		}
+		return
 	case inspect:
 		m.to <- e.to.machine.status(a.moment(e.to))
 		return

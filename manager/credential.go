@@ -16,8 +16,7 @@ type Credential struct {
 	reported  atomic.Uint32         // the last Replayed that was passed on
 	place     int32                 // in the deadline heap, from 1; loop only
 
-	actor     *actor    // written once, before any caller sees it
-	refresher Refresher // likewise
+	refresher Refresher // written once, before any caller sees it
 
 	machine machine // loop only, but for name and set, which are written once
 }
@@ -30,6 +29,8 @@ type round struct {
 	token  *Token
 	err    error
 }
+
+func (c *Credential) actor() *actor { return c.machine.set.actor }
 
 // Name is the name under which the credential is managed and stored.
 func (c *Credential) Name() string { return c.machine.name }
@@ -69,11 +70,14 @@ func (c *Credential) wait(ctx context.Context, rejected *Token) (*Token, error) 
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	if c.Refreshing(ctx) {
+		return nil, errOwnRefresh
+	}
 	patience := c.machine.set.policy.Patience
 	patient := patience != 0
 	var patiencec <-chan time.Time
 	if patience > 0 {
-		timer := c.actor.clock.Timer(patience)
+		timer := c.actor().clock.Timer(patience)
 		defer timer.Stop()
 		patiencec = timer.C
 	}
@@ -91,7 +95,7 @@ func (c *Credential) wait(ctx context.Context, rejected *Token) (*Token, error) 
 			continue
 		case <-ctx.Done():
 			return nil, ctx.Err()
-		case <-c.actor.donec:
+		case <-c.actor().donec:
 			return nil, ErrClosed
 		}
 		if r.token != nil && !r.token.same(rejected) {
@@ -132,8 +136,8 @@ func (c *Credential) join(rejected *Token, patient bool) *round {
 
 // ask sends the message of a new ticket, which r waits for.
 func (c *Credential) ask(r *round, of func(ticket) message) {
-	r.ticket = c.actor.newTicket()
-	c.actor.post(envelope{c, of(r.ticket), r})
+	r.ticket = c.actor().newTicket()
+	c.actor().post(envelope{c, of(r.ticket), r})
 }
 
 // order asks, and waits for the outcome.
@@ -145,7 +149,7 @@ func (c *Credential) order(ctx context.Context, of func(ticket) message) error {
 		return r.err
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-c.actor.donec:
+	case <-c.actor().donec:
 		return ErrClosed
 	}
 }
@@ -161,7 +165,7 @@ func (c *Credential) Replayed(t *Token, accepted bool) {
 		report += 1 << 31
 	}
 	if c.reported.Swap(report) != report {
-		c.actor.post(envelope{c, replayed{t, accepted}, nil})
+		c.actor().post(envelope{c, replayed{t, accepted}, nil})
 	}
 }
 
@@ -194,7 +198,7 @@ func (c *Credential) Forget(ctx context.Context) error {
 // is free, its snapshot stays in the store. A refresh under way that spends a
 // refresh token is finished and saved. Later calls answer ErrReleased.
 func (c *Credential) Release() {
-	c.actor.post(envelope{c, leave{ErrReleased}, nil})
+	c.actor().post(envelope{c, leave{ErrReleased}, nil})
 }
 
 func newRound() *round { return &round{donec: make(chan struct{})} }
@@ -202,11 +206,11 @@ func newRound() *round { return &round{donec: make(chan struct{})} }
 // Status tells how the credential is and why.
 func (c *Credential) Status() Status {
 	to := make(chan Status, 1)
-	c.actor.post(envelope{c, inspect{to}, nil})
+	c.actor().post(envelope{c, inspect{to}, nil})
 	select {
 	case s := <-to:
 		return s
-	case <-c.actor.donec:
+	case <-c.actor().donec:
 		return Status{Name: c.machine.name, State: StateClosed}
 	}
 }

@@ -102,6 +102,7 @@ func notSaved(err error) error { return fmt.Errorf("%w: %w", ErrNotSaved, err) }
 var (
 	errNoRefresher = errors.New("the credential has no Refresher")
 	errLoggedOut   = errors.New("logged out")
+	errOwnRefresh  = errors.New("manager: a refresh cannot wait for the token it is to bring: use the one it was given (see Credential.Refreshing)")
 	errSaveLimit   = errors.New("manager: the store exceeded Config.SaveLimit")
 )
 

@@ -116,6 +116,9 @@ func (m *machine) leave(t *turn, err error) {
 	w := m.doing()
 	w.leaving = err
 	m.hide(t)
+	if w.purpose == forStart || w.purpose == forNews {
+		w.purpose = forNothing // its answer is of no interest any more
+	}
 	for i, c := range w.controls {
 		if i > 0 || w.login == nil {
 			t.emit(reply{c.ticket, nil, err})

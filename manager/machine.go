@@ -42,6 +42,7 @@ type settings struct {
 	*world
 	policy Policy
 	group  string
+	actor  *actor // for callers; no business of the machine's
 }
 
 // A machine is the state of one credential: a pure function of the messages it
@@ -166,6 +167,8 @@ func (m *machine) step(at moment, msg message, out []effect) []effect {
 		m.answered(&t, msg.op, msg.snapshot, msg.err)
 	case saved:
 		m.answered(&t, msg.op, nil, msg.err)
+	case found:
+		m.found(&t, msg.snapshot)
 	case locked:
 		m.lockAnswered(&t, msg.err)
 	case granted:

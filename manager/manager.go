@@ -43,6 +43,9 @@ func New(config Config) (*Manager, error) {
 	m.world.leased = config.locker() != nil
 	m.actor = newActor(config, m.each, m.drop)
 	m.actor.start()
+	if w, ok := config.Store.(Watcher); ok {
+		m.actor.wg.Go(func() { m.watch(w) })
+	}
 	return m, nil
 }
 
@@ -61,10 +64,7 @@ func (m *Manager) Manage(name string, r Refresher, policy ...Policy) *Credential
 	if len(policy) > 1 {
 		panic("manager: Manage: more than one Policy for " + name)
 	}
-	m.mu.RLock()
-	c := m.index[name]
-	m.mu.RUnlock()
-	if c != nil {
+	if c := m.lookup(name); c != nil {
 		return c
 	}
 	key := settingsKey{policy: m.actor.config.Policy}
@@ -86,10 +86,10 @@ func (m *Manager) Manage(name string, r Refresher, policy ...Policy) *Credential
 	}
 	set := m.settings[key]
 	if set == nil {
-		set = &settings{world: &m.world, policy: key.policy, group: key.group}
+		set = &settings{world: &m.world, policy: key.policy, group: key.group, actor: m.actor}
 		m.settings[key] = set
 	}
-	c = &Credential{actor: m.actor, refresher: r, machine: newMachine(strings.Clone(name), set)}
+	c := &Credential{refresher: r, machine: newMachine(strings.Clone(name), set)}
 	m.index[c.machine.name] = c
 	return c
 }

@@ -76,6 +76,11 @@ type (
 	// way is finished, nothing else is begun.
 	leave struct{ err error }
 
+	// found is a first load that nobody asked for; scanned brings many of them
+	// to the loop.
+	found   struct{ snapshot *Snapshot }
+	scanned struct{ findings []finding }
+
 	// inspect asks the loop, not the machine, how things are.
 	inspect struct{ to chan<- Status }
 )
@@ -92,6 +97,8 @@ func (locked) message()    {}
 func (granted) message()   {}
 func (refreshed) message() {}
 func (leave) message()     {}
+func (found) message()     {}
+func (scanned) message()   {}
 func (inspect) message()   {}
 
 // An effect is what the loop has to do. The set is closed. Effects are carried

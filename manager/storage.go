@@ -111,6 +111,17 @@ func (m *machine) started(t *turn, s *Snapshot, err error) {
 	m.say(t, EventLoaded, nil)
 }
 
+// found takes in a first load that came before anybody asked, or while the
+// answer is awaited, which is then dropped.
+func (m *machine) found(t *turn, s *Snapshot) {
+	w := m.doing()
+	if m.loaded || w.leaving != nil {
+		return
+	}
+	w.purpose = forNothing
+	m.started(t, s, nil)
+}
+
 // adopt takes over what the store holds: all of it if it is newer, its
 // revision, mark and refusal if it is the state we have. If it is older, the
 // store lost writes, and ours is written back.
