@@ -31,6 +31,9 @@ type maskedError struct {
 
 func (e *maskedError) Error() string { return e.hide.Replace(e.err.Error()) }
 
+// GoString keeps %#v from printing what is beneath.
+func (e *maskedError) GoString() string { return "client: " + e.Error() }
+
 func (e *maskedError) Is(target error) bool { return errors.Is(e.err, target) }
 
 // As finds what is beneath if its own text is clean, and of a *url.Error makes a

@@ -305,11 +305,11 @@ func (a *actor) say(c *Credential, e Event) {
 // turn of the loop: one that asked again at once could not stop the others.
 func (a *actor) wake() {
 	var again []*Credential
-	for a.deadlines.next() <= a.time.now+a.lead {
+	for a.deadlines.next() <= a.time.ahead(a.lead) {
 		c := a.deadlines[0].credential
 		a.time.reach(a.deadlines[0].at)
 		a.step(c, tick{})
-		if c.place > 0 && a.deadlines[c.place-1].at <= a.time.now+a.lead {
+		if c.place > 0 && a.deadlines[c.place-1].at <= a.time.ahead(a.lead) {
 			a.deadlines.set(c, never)
 			again = append(again, c)
 		}
@@ -348,7 +348,7 @@ func (a *actor) arm() {
 		}
 	}
 	a.armed = next
-	a.timer.Reset(time.Duration(max(next-a.time.now-a.lead, 0)))
+	a.timer.Reset(time.Duration(max(next-a.time.ahead(a.lead), 0)))
 }
 
 // machineTime is the loop's own time: it grows by the larger of the monotonic
@@ -369,6 +369,10 @@ func (m *machineTime) read(wall, monotonic int64) {
 	m.wall, m.monotonic = wall, monotonic
 	m.reach(m.elapsed + 1) // 0 is the time of what never happened
 }
+
+// ahead is until when deadlines have come: lead before their time by the clocks,
+// however far reach has gone, or it would run away from them.
+func (m *machineTime) ahead(lead int64) int64 { return max(m.now, m.elapsed+1+lead) }
 
 // reach moves now to a deadline for which the loop woke early.
 func (m *machineTime) reach(at int64) { m.now = max(m.now, at) }

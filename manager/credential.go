@@ -3,6 +3,7 @@ package manager
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"time"
 )
@@ -16,7 +17,9 @@ type Credential struct {
 	reported  atomic.Uint32         // the last Replayed that was passed on
 	place     int32                 // in the deadline heap, from 1; loop only
 
-	refresher Refresher // written once, before any caller sees it
+	// Written once, before any caller sees it. A pointer, since fmt shows what a
+	// Refresher held here by value keeps to itself, such as a client secret.
+	refresher *Refresher
 
 	machine machine // loop only, but for name and set, which are written once
 }
@@ -34,6 +37,9 @@ func (c *Credential) actor() *actor { return c.machine.set.actor }
 
 // Name is the name under which the credential is managed and stored.
 func (c *Credential) Name() string { return c.machine.name }
+
+// Format prints the name for every verb; the state belongs to the actor (see Status).
+func (c *Credential) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "credential(%q)", c.Name()) }
 
 // Token returns a usable token: at once, by one atomic load, if there is one,
 // and otherwise after the refresh that all callers share. ctx bounds this

@@ -68,15 +68,21 @@ func (m *machine) serve(t *turn) {
 	}
 	kept := w.waiters[:0]
 	for _, c := range w.waiters {
-		switch err := m.denial(t, c.patient); {
+		switch {
 		case m.published && !m.token.same(c.rejected):
 			t.emit(reply{c.ticket, m.token, nil})
 		case m.published:
-			t.emit(reply{c.ticket, nil, ErrStillRejected})
-		case err != nil:
-			t.emit(reply{c.ticket, nil, err})
+			if m.reject(t) { // loaded, or installed again, after the question
+				kept = append(kept, c)
+			} else {
+				t.emit(reply{c.ticket, nil, ErrStillRejected})
+			}
 		default:
-			kept = append(kept, c)
+			if err := m.denial(t, c.patient); err != nil {
+				t.emit(reply{c.ticket, nil, err})
+			} else {
+				kept = append(kept, c)
+			}
 		}
 	}
 	clear(w.waiters[len(kept):])
@@ -90,18 +96,23 @@ func (m *machine) denial(t *turn, patient bool) error {
 	case w.leaving != nil:
 		return w.leaving
 	case !m.loaded:
-		if t.now < w.loadRetry {
+		if t.now < w.loadRetry && !patient {
 			return w.loadErr
 		}
 		return nil
-	case m.phase == sending && w.overdue:
+	case w.purpose != forNothing || len(w.controls) > 0:
+		return nil
+	case m.loggedOut():
+		return m.failure(errLoggedOut)
+	case m.phase == sending && w.overdue && !patient:
+		if w.failure == nil { // a login has come since
+			w.failure = m.timedOut(t)
+		}
 		return w.failure
-	case m.phase != resting || w.purpose != forNothing || len(w.controls) > 0:
+	case m.phase != resting:
 		return nil
 	case !w.refusal.IsZero():
 		return m.refused()
-	case m.loggedOut():
-		return m.failure(errLoggedOut)
 	}
 	start := m.start()
 	if t.now >= start || patient && !w.final {

@@ -100,14 +100,15 @@ type work struct {
 	nextMark     Mark       // while it is being saved
 
 	// What stands in the way of the next one.
-	mark     Mark  // stored and unresolved, or that of the running attempt
-	quiet    int64 // no guarded try before that
-	refusal  Refusal
-	failure  *RefreshError // the last, until a refresh succeeds
-	final    bool          // patience does not help against it
-	failures int           // in a row
-	doubts   int           // refusals for an unknown reason, in a row
-	retry    int64         // no attempt before that
+	mark      Mark  // stored and unresolved, or that of the running attempt
+	ownerless bool  // it was there when we held the lease: nobody is at work on it
+	quiet     int64 // no guarded try before that
+	refusal   Refusal
+	failure   *RefreshError // the last, until a refresh succeeds
+	final     bool          // patience does not help against it
+	failures  int           // in a row
+	doubts    int           // refusals for an unknown reason, in a row
+	retry     int64         // no attempt before that
 
 	// Rejections that renewing does not mend.
 	born        int64 // when a renewal for a rejection brought the token; 0: otherwise, or a replay was accepted
@@ -227,6 +228,9 @@ func (m *machine) pursue(t *turn) {
 	for len(w.controls) > 0 && w.purpose == forNothing {
 		m.control(t)
 	}
+	if m.phase == locking && w.purpose == forNothing && w.heard > m.revision {
+		m.load(t, forNews) // the holder of the lease may be stopped, and the news a login
+	}
 	if m.phase != resting || w.purpose != forNothing {
 		return
 	}
@@ -269,11 +273,12 @@ func (m *machine) start() int64 {
 }
 
 // guard is when an unresolved mark allows a guarded try: after the quiet time,
-// and not while there is a usable token that the try might revoke.
+// and not while there is a usable token that the try might revoke. But the mark's
+// owner may be at work: whether it still is, the lease tells.
 func (m *machine) guard() int64 {
 	w := m.work
 	switch {
-	case w.mark.IsZero():
+	case w.mark.IsZero(), m.set.leased && !w.ownerless:
 		return 0
 	case m.published:
 		return max(w.quiet, m.usable)
@@ -323,13 +328,18 @@ func (m *machine) overrun(t *turn) {
 	}
 	if w.overdue {
 		w.hung = true
-		t.emit(event{Event{Kind: EventHung, Attempt: uint64(m.attempt), Generation: w.parent.Generation()}})
+		t.emit(event{Event{Kind: EventHung, Attempt: uint64(m.attempt), Generation: m.generation()}})
 		return
 	}
 	w.overdue = true
 	t.emit(cancel{uint64(m.attempt)})
-	w.failure = m.failure(ErrTimeLimit)
-	w.failure.RetryAt = wallAt(t, max(t.now, w.quiet))
+	w.failure = m.timedOut(t)
+}
+
+func (m *machine) timedOut(t *turn) *RefreshError {
+	failure := m.failure(ErrTimeLimit)
+	failure.RetryAt = wallAt(t, max(t.now, m.work.quiet))
+	return failure
 }
 
 // refreshLimit is when the running refresh is overdue, and then when it is said

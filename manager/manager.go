@@ -89,7 +89,7 @@ func (m *Manager) Manage(name string, r Refresher, policy ...Policy) *Credential
 		set = &settings{world: &m.world, policy: key.policy, group: key.group, actor: m.actor}
 		m.settings[key] = set
 	}
-	c := &Credential{refresher: r, machine: newMachine(strings.Clone(name), set)}
+	c := &Credential{refresher: &r, machine: newMachine(strings.Clone(name), set)}
 	m.index[c.machine.name] = c
 	return c
 }
@@ -111,6 +111,10 @@ func (m *Manager) drop(c *Credential) {
 		delete(m.index, c.machine.name)
 	}
 }
+
+// Format prints no more than what it is, for every verb; the state belongs to the
+// actor (see Stats).
+func (m *Manager) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, "manager") }
 
 // Stats counts what has happened so far and what is going on.
 func (m *Manager) Stats() Stats { return m.actor.stats.snapshot() }

@@ -17,7 +17,7 @@ func (m *machine) take(t *turn, token *Token, left time.Duration) (usable bool) 
 	switch {
 	case m.loggedOut():
 		m.usable, m.due = t.now, never
-	case token.AccessToken.IsZero() || left <= 0:
+	case token.AccessToken.IsZero() || left < shortestLife:
 		m.usable, m.due = t.now, t.now
 	default:
 		at := m.set.policy.schedule(t.moment, left, life, refreshIn)

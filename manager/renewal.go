@@ -64,6 +64,7 @@ func (m *machine) lockAnswered(t *turn, err error) {
 
 // reloaded goes on with what the store holds now.
 func (m *machine) reloaded(t *turn, s *Snapshot, err error) {
+	w := m.work
 	m.phase = resting
 	if err != nil {
 		m.say(t, EventLoadFailed, err)
@@ -75,6 +76,7 @@ func (m *machine) reloaded(t *turn, s *Snapshot, err error) {
 		return
 	}
 	m.adopt(t, s)
+	w.ownerless = true
 	if m.wanted(t) {
 		m.enqueue(t)
 	}
@@ -155,6 +157,10 @@ func (m *machine) markChecked(t *turn, s *Snapshot, err error) {
 		m.adopt(t, s)
 		return
 	}
+	if len(w.controls) > 0 {
+		t.emit(yield{})
+		return
+	}
 	m.say(t, EventSaveFailed, w.saveErr)
 	if m.published || m.set.policy.FailClosed || w.leaving != nil {
 		t.emit(yield{})
@@ -163,7 +169,7 @@ func (m *machine) markChecked(t *turn, s *Snapshot, err error) {
 	}
 	// Availability before the last bit of safety, and said so.
 	t.emit(event{Event{Kind: EventUnmarked, Attempt: uint64(m.attempt), Generation: m.generation(), Err: w.saveErr}})
-	w.mark = w.nextMark
+	w.mark, w.dirty = w.nextMark, true
 	m.send(t)
 }
 
@@ -188,6 +194,7 @@ func (m *machine) send(t *turn) {
 	w := m.work
 	m.phase = sending
 	w.sentAt, w.sentWall = t.now, t.wall
+	w.ownerless = true // when it has returned
 	w.overdue, w.hung = false, false
 	w.quiet = after(t.now, w.mark.Limit+quietMargin)
 	t.emit(refresh{uint64(m.attempt), m.token})
@@ -209,8 +216,9 @@ func (m *machine) refreshed(t *turn, msg refreshed) {
 	w.overdue, w.hung = false, false
 	switch {
 	case m.token != w.parent:
+		w.failure = nil // that of the time limit, if any
 		t.emit(event{Event{Kind: EventAnswerDropped, Attempt: msg.attempt, Generation: m.generation(), Err: msg.err}})
-	case msg.err != nil && overdue:
+	case msg.err != nil && overdue && judge(msg.err) == verdict{}:
 		m.failed(t, ErrTimeLimit)
 	case msg.err != nil:
 		m.failed(t, msg.err)
@@ -232,8 +240,8 @@ func (m *machine) succeeded(t *turn, answer *Token) {
 	case !rotated && next.AccessToken.IsZero():
 		m.failed(t, ErrNoToken)
 		return
-	case !rotated && left <= 0:
-		m.failed(t, ErrBornExpired)
+	case !rotated && left < shortestLife:
+		m.failed(t, Unspent(ErrBornExpired)) // an answer, and without rotation
 		return
 	case rotated || !same:
 		next.generation++
@@ -255,6 +263,7 @@ func (m *machine) succeeded(t *turn, answer *Token) {
 // whether it brought a new refresh token.
 func (m *machine) inherit(next *Token) (rotated bool) {
 	if m.token == nil {
+		next.login, next.generation = 0, 0 // whoever's token the Refresher handed on
 		return !next.RefreshToken.IsZero()
 	}
 	prev := m.token
@@ -299,13 +308,14 @@ func (m *machine) installed(t *turn) {
 	if next.ExpiresIn != 0 {
 		left = next.ExpiresIn - time.Duration(t.now-w.sentAt)
 	}
-	forRejection := w.forRejection
+	forRejection, failures := w.forRejection, w.failures
 	m.clear()
 	usable := m.take(t, next, left)
 	m.source = SourceRefresh
 	t.emit(event{Event{Kind: EventRefreshed, Attempt: uint64(m.attempt), Generation: next.generation}})
 	switch {
 	case !usable:
+		w.failures = failures // a server that goes on like that is asked ever more seldom
 		m.failed(t, ErrBornExpired)
 	case before.same(next) && m.due <= t.now:
 		w.retry = after(t.now, m.set.policy.backoffMax()) // the server will not give out another one yet

@@ -16,6 +16,7 @@ const (
 	maxRetryAfter = 10 * time.Minute
 	maxWarning    = 7 * 24 * time.Hour
 	permanentWait = 5 * time.Minute
+	shortestLife  = 10 * time.Millisecond // less than that left on arrival is expired, or renewing would be a loop
 	quietMargin   = time.Second
 	leaseMargin   = time.Second
 	bornFresh     = 5 * time.Second // rejected younger than that: perhaps not the token's fault
@@ -34,7 +35,7 @@ func (p *Policy) window(life time.Duration) (d time.Duration, ok bool) {
 	if p.Window < 0 {
 		return 0, false
 	}
-	return positive(p.Window, min(life/4, maxWindow)), true
+	return min(positive(p.Window, min(life/4, maxWindow)), life/2), true
 }
 
 // early is the jitter for a renewal due when left is left of the life: a share
@@ -81,16 +82,23 @@ type times struct {
 // lives for life in all. refreshIn, where positive, is when its server wants to
 // be asked again, counted from now.
 func (p *Policy) schedule(at moment, left, life, refreshIn time.Duration) times {
+	t := times{usable: never, due: never}
 	expiry := after(at.now, left)
-	t := times{usable: expiry - int64(p.skew(life)), due: never}
+	if expiry != never {
+		t.usable = expiry - int64(p.skew(life))
+	}
 	window, ok := p.window(life)
-	if !ok {
+	opens := expiry - int64(window)
+	switch {
+	case !ok:
+		return t
+	case refreshIn > 0 && refreshIn < left:
+		opens, window = after(at.now, refreshIn), left-refreshIn
+	case expiry == never:
 		return t
 	}
-	opens := expiry - int64(window)
-	if refreshIn > 0 && refreshIn < left {
-		opens, window = after(at.now, refreshIn), left-refreshIn
-	}
+	// Never into the past, or a server that wants to be asked soon is asked without end.
+	window = min(window, time.Duration(opens-at.now))
 	t.due = min(opens-int64(p.early(window, at.dice)), t.usable)
 	return t
 }

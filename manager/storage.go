@@ -130,15 +130,20 @@ func (m *machine) adopt(t *turn, s *Snapshot) {
 	m.revision = s.Revision
 	switch s.compare(m.token) {
 	case -1:
-		w.unsaved = true
-		m.say(t, EventStoreRolledBack, nil)
+		if !w.unsaved {
+			w.unsaved = true
+			m.say(t, EventStoreRolledBack, nil)
+		}
 		return
 	case 1:
 		m.supersede(t, s)
+	case 0:
+		if w.dirty && s.Refusal.IsZero() && (!w.refusal.IsZero() || s.Mark.IsZero() && !w.mark.IsZero()) {
+			return // a refusal, or the mark of what was sent without, is owed to the store still
+		}
 	}
 	w.dirty = false
-	w.refusal = s.Refusal
-	m.heed(t, s.Mark)
+	m.heed(t, s)
 }
 
 // supersede makes the store's token the current one.
@@ -167,13 +172,18 @@ func (s *Snapshot) compare(token *Token) int {
 	return cmp.Or(cmp.Compare(s.Login, token.login), cmp.Compare(s.Generation, token.generation))
 }
 
-// heed remembers a stored mark, and when it was first seen.
-func (m *machine) heed(t *turn, mark Mark) {
-	w := m.work
+// heed takes over the stored refusal, and the stored mark with the time when it
+// was first seen.
+func (m *machine) heed(t *turn, s *Snapshot) {
+	w, mark := m.work, s.Mark
+	if s.Refusal.IsZero() && !w.refusal.IsZero() {
+		w.failure = nil
+	}
+	w.refusal = s.Refusal
 	if mark.Owner == w.mark.Owner && mark.Attempt == w.mark.Attempt {
 		return
 	}
-	w.mark = mark
+	w.mark, w.ownerless = mark, false
 	w.quiet = 0
 	if !mark.IsZero() {
 		w.quiet = after(t.now, mark.Limit+quietMargin)
@@ -257,9 +267,14 @@ func (m *machine) stateChecked(t *turn, s *Snapshot, err error) {
 	}
 	switch order := s.compare(ours); {
 	case order == 0 && s.Token.AccessToken.Equal(ours.AccessToken) && s.Token.RefreshToken.Equal(ours.RefreshToken):
-		m.revision = s.Revision // our own write: its answer was lost
+		if w.next == nil { // our own write: its answer was lost
+			w.unsaved, w.saves, w.saveRetry = false, 0, 0
+			m.adopt(t, s)
+			return
+		}
+		m.revision = s.Revision
 		m.stored(t)
-		m.heed(t, s.Mark)
+		m.heed(t, s)
 	case order < 0:
 		if s.Revision < m.revision || s.compare(m.token) < 0 && w.next != nil {
 			m.say(t, EventStoreRolledBack, nil)
@@ -273,7 +288,6 @@ func (m *machine) stateChecked(t *turn, s *Snapshot, err error) {
 		t.emit(event{Event{Kind: EventAnswerDropped, Attempt: uint64(m.attempt), Generation: ours.generation}})
 		m.revision = s.Revision
 		m.supersede(t, s)
-		w.refusal = s.Refusal
-		m.heed(t, s.Mark)
+		m.heed(t, s)
 	}
 }

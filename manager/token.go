@@ -123,9 +123,12 @@ type Token struct {
 	// values are hidden like the tokens, for an id_token may be among them.
 	Extra map[string]Secret
 
-	login      uint64     // set by the manager before it publishes the token
-	generation uint64     // likewise
-	header     *[1]string // "Bearer …", made once; AccessToken shares its bytes
+	login      uint64 // set by the manager before it publishes the token
+	generation uint64 // likewise
+
+	// "Bearer …", made once; AccessToken shares its bytes. Two pointers deep, for
+	// fmt follows one: %s of a pointer prints what it points to.
+	header **[1]string
 }
 
 // Generation counts the tokens that the manager installed for this credential,
@@ -143,7 +146,7 @@ func (t *Token) Authorization() []string {
 	if t.header == nil {
 		return []string{t.scheme() + " " + t.AccessToken.Reveal()}
 	}
-	return t.header[:]
+	return (*t.header)[:]
 }
 
 // scheme is the type as it goes into the header. Servers answer "bearer" and
@@ -190,7 +193,8 @@ func (t *Token) prepare() {
 	}
 	scheme := t.scheme()
 	value := scheme + " " + t.AccessToken.Reveal()
-	t.header = &[1]string{value}
+	header := &[1]string{value}
+	t.header = &header
 	access := value[len(scheme)+1:]
 	t.AccessToken = Secret{&access}
 }

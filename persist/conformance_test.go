@@ -4,6 +4,7 @@ import (
 	"context"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"go.etcd.io/bbolt"
 
@@ -24,6 +25,7 @@ func TestConformanceDB(t *testing.T) {
 	persisttest.Store(t,
 		func(tb testing.TB) manager.Store {
 			path := filepath.Join(tb.TempDir(), "tokens.db")
+			tb.Cleanup(func() { checkPages(tb, path) }) // last, when all is closed
 			return file{open(tb, path), path}
 		},
 		persisttest.Reopen(func(tb testing.TB, s manager.Store) manager.Store {
@@ -50,8 +52,7 @@ func TestConformanceFunc(t *testing.T) {
 		}))
 }
 
-// open opens the store at path, closes it when the test ends, and then checks
-// every page of the file.
+// open opens the store at path, and closes it when the test ends.
 func open(tb testing.TB, path string) *persist.DB {
 	tb.Helper()
 	db, err := persist.Open(path, persist.Options{})
@@ -62,20 +63,24 @@ func open(tb testing.TB, path string) *persist.DB {
 		if err := db.Close(); err != nil {
 			tb.Errorf("Close: %v", err)
 		}
-		surgery(tb, path, func(tx *bbolt.Tx) error {
-			for err := range tx.Check() {
-				tb.Errorf("%s: %v", path, err)
-			}
-			return nil
-		})
 	})
 	return db
+}
+
+// checkPages checks every page of a closed file.
+func checkPages(tb testing.TB, path string) {
+	surgery(tb, path, func(tx *bbolt.Tx) error {
+		for err := range tx.Check() {
+			tb.Errorf("%s: %v", path, err)
+		}
+		return nil
+	})
 }
 
 // surgery changes a closed file behind the back of persist.
 func surgery(tb testing.TB, path string, f func(tx *bbolt.Tx) error) {
 	tb.Helper()
-	db, err := bbolt.Open(path, 0, nil)
+	db, err := bbolt.Open(path, 0, &bbolt.Options{Timeout: time.Second})
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -15,15 +15,16 @@ var (
 	// ErrLocked: the file is open in another process, or in this one already.
 	ErrLocked = errors.New("persist: file is locked")
 
-	// ErrDamaged: the file is no whole store. Nothing in it was changed.
+	// ErrDamaged: the file is no whole store, or no store of this package at
+	// all. Nothing in it was changed.
 	ErrDamaged = errors.New("persist: file is damaged")
 
 	// ErrNewer: a later version of this package wrote the file.
 	ErrNewer = errors.New("persist: file was written by a newer version of tokenactor")
 )
 
-// MaxName is the length of the longest name, in bytes. It is bbolt's limit; the
-// other stores keep to it so that what works with one works with all.
+// MaxName is the length of the longest name in bytes, 32,768. It is bbolt's
+// limit; the other stores keep to it so that what works with one works with all.
 const MaxName = bbolt.MaxKeySize
 
 func checkName(name string) error {

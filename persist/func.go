@@ -73,7 +73,7 @@ func (f *Func) Load(ctx context.Context, names []string) ([]manager.Snapshot, er
 	return snapshots, bad.join(nil)
 }
 
-// Scan calls ScanFunc.
+// Scan calls ScanFunc, and visit with each snapshot.
 func (f *Func) Scan(ctx context.Context, visit func(name string, s manager.Snapshot) error) error {
 	if f.ScanFunc == nil {
 		return fmt.Errorf("persist: this Func has no ScanFunc: %w", errors.ErrUnsupported)

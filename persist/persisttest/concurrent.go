@@ -50,7 +50,7 @@ func increments(tb testing.TB, s *suite) {
 		for range patience {
 			got, err := store.Load(tb.Context(), []string{"a"})
 			if err != nil {
-				return fmt.Errorf("Load: %w", err)
+				return fmt.Errorf("loading: %w", err)
 			}
 			next := token("a")
 			next.Generation = got[0].Generation + 1
@@ -114,10 +114,10 @@ func readersBesideWriter(tb testing.TB, s *suite) {
 				err = see("a", got[0])
 			}
 			if err != nil {
-				return fmt.Errorf("Load: %w", err)
+				return fmt.Errorf("loading: %w", err)
 			}
 			if err := store.Scan(tb.Context(), see); err != nil {
-				return fmt.Errorf("Scan: %w", err)
+				return fmt.Errorf("scanning: %w", err)
 			}
 		}
 		return nil

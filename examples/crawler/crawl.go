@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"example.com/tokenactor/client"
+	"example.com/tokenactor/manager"
+)
+
+// A crawl fetches URLs with many workers.
+type crawl struct {
+	options
+	client  *http.Client
+	manager *manager.Manager // for its Stats
+	list    []string
+	next    atomic.Int64 // which URL, counted over all rounds
+	tally   tally
+}
+
+func newCrawl(o options, m *manager.Manager, credential *manager.Credential, base http.RoundTripper, list []string) *crawl {
+	c := &crawl{options: o, manager: m, list: list, tally: tally{answers: answers{}}}
+	c.client = &http.Client{
+		Timeout: 10 * time.Second,
+		Transport: &client.Transport{
+			Source:     &meter{credential, &c.tally}, // or credential itself, if nobody counts
+			Base:       base,
+			Hosts:      o.hosts, // the list may lead anywhere, the token must not
+			MaxReplays: 3,       // not 1: a replay may meet the next revocation
+		},
+	}
+	return c
+}
+
+// run crawls until ctx ends or the list is done; with a duration it begins the list
+// again until that is over. Requests under way at the end are finished.
+func (c *crawl) run(ctx context.Context) {
+	if c.duration > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.duration)
+		defer cancel()
+	}
+	var workers sync.WaitGroup
+	for range c.workers {
+		workers.Go(func() {
+			for ctx.Err() == nil {
+				i := int(c.next.Add(1) - 1)
+				if i >= len(c.list) && c.duration == 0 {
+					return
+				}
+				c.fetch(c.list[i%len(c.list)])
+			}
+		})
+	}
+	workers.Wait()
+}
+
+// fetch gets one page. It need not know that there are tokens.
+func (c *crawl) fetch(url string) {
+	resp, err := c.client.Get(url)
+	if err != nil {
+		c.tally.count(0, err.Error())
+		return
+	}
+	defer resp.Body.Close()
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+		c.tally.count(0, fmt.Sprintf("%s: %v", url, err))
+		return
+	}
+	c.tally.count(resp.StatusCode, resp.Status+": "+url)
+}
+
+// answers count requests by the status that they ended with; 0: without an answer.
+type answers map[int]int
+
+// lost is how many a rejected token or a broken connection ended.
+func (a answers) lost() int { return a[0] + a[http.StatusUnauthorized] }
+
+// A tally counts what happens to a crawl.
+type tally struct {
+	rejected, replayed atomic.Int64 // 401s met; of these, answered with another token
+
+	mu          sync.Mutex
+	requests    int
+	answers     answers
+	troubles    []string // the first few, in words
+	longestWait time.Duration
+}
+
+func (t *tally) count(status int, words string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.requests++
+	t.answers[status]++
+	if (status < 200 || status > 299) && len(t.troubles) < 5 {
+		t.troubles = append(t.troubles, words)
+	}
+}
+
+func (t *tally) waited(since time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.longestWait = max(t.longestWait, time.Since(since))
+}
+
+// A meter is the credential as the workers see it, with a tally of what they ask.
+type meter struct {
+	*manager.Credential
+	tally *tally
+}
+
+func (m *meter) Token(ctx context.Context) (*manager.Token, error) {
+	defer m.tally.waited(time.Now())
+	return m.Credential.Token(ctx)
+}
+
+func (m *meter) Renew(ctx context.Context, rejected *manager.Token) (*manager.Token, error) {
+	defer m.tally.waited(time.Now())
+	m.tally.rejected.Add(1)
+	token, err := m.Credential.Renew(ctx, rejected)
+	if err == nil {
+		m.tally.replayed.Add(1)
+	}
+	return token, err
+}

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+
+	"example.com/tokenactor/manager"
+	"example.com/tokenactor/oauth"
+	"example.com/tokenactor/persist"
+	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/clientcredentials"
+)
+
+// crawlList crawls the list that the options name. It opens the store and a manager
+// on it, manages one credential, and closes them.
+func crawlList(ctx context.Context, o options, stdin io.Reader, out io.Writer) (a answers, err error) {
+	list, err := readList(o.urls, stdin)
+	if err != nil {
+		return nil, err
+	}
+	var store manager.Store = &persist.Memory{}
+	if o.store != "" {
+		db, err := persist.Open(o.store, persist.Options{})
+		if err != nil {
+			return nil, err
+		}
+		defer db.Close()
+		store = db
+	}
+	// A service leaves Logger alone. Here it would tear the live line apart, and the
+	// summary tells of failures.
+	m, err := manager.New(manager.Config{Store: store, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, m.Close()) }() // before the store: it saves
+
+	base := http.DefaultTransport.(*http.Transport).Clone()
+	base.MaxIdleConns, base.MaxIdleConnsPerHost = 0, o.workers // with its 2 for a host, workers mostly dial
+	defer base.CloseIdleConnections()
+	credential, err := o.credential(ctx, m, store, oauth.Options{Client: &http.Client{Transport: base}})
+	if err == nil {
+		_, err = credential.Token(ctx) // a login that does not work is better known now
+	}
+	if err != nil {
+		return nil, fmt.Errorf("no token: %w", err)
+	}
+	c := newCrawl(o, m, credential, base, list)
+	c.runAndReport(ctx, out)
+	return c.tally.answers, nil
+}
+
+// credential is that of the client itself or, with a refresh token, of a user who has
+// logged in elsewhere. One store may hold many: the name tells them apart.
+func (o *options) credential(ctx context.Context, m *manager.Manager, store manager.Store, opts oauth.Options) (*manager.Credential, error) {
+	name := strings.Join([]string{o.clientID, o.tokenURL, o.scope}, " ")
+	if o.refreshToken == "" {
+		return m.Manage(name, oauth.ClientCredentials(clientcredentials.Config{
+			ClientID:     o.clientID,
+			ClientSecret: o.clientSecret,
+			TokenURL:     o.tokenURL,
+			Scopes:       strings.Fields(o.scope),
+		}, opts)), nil
+	}
+
+	name += fmt.Sprintf(" %.8x", sha256.Sum256([]byte(o.refreshToken)))
+	user := m.Manage(name, oauth.RefreshToken(oauth2.Config{
+		ClientID:     o.clientID,
+		ClientSecret: o.clientSecret,
+		Endpoint:     oauth2.Endpoint{TokenURL: o.tokenURL},
+	}, opts))
+	stored, err := store.Load(ctx, []string{name})
+	if err != nil || stored[0].Login > 0 { // known, so it is spent: what is stored followed it
+		return user, err
+	}
+	return user, user.Install(ctx, manager.Token{RefreshToken: manager.NewSecret(o.refreshToken)})
+}
+
+// readList reads the URLs in file, or those of stdin for "-".
+func readList(file string, stdin io.Reader) (list []string, err error) {
+	var text []byte
+	if file == "-" {
+		text, err = io.ReadAll(stdin)
+	} else {
+		text, err = os.ReadFile(file)
+	}
+	if err != nil {
+		return nil, err
+	}
+	for i, line := range strings.Split(string(text), "\n") {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		u, err := url.Parse(line)
+		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+			return nil, fmt.Errorf("%s, line %d: %q is no http or https URL", file, i+1, line)
+		}
+		list = append(list, line)
+	}
+	if len(list) == 0 {
+		return nil, fmt.Errorf("%s: there is no URL in it", file)
+	}
+	return list, nil
+}

@@ -1,0 +1,130 @@
+// Command crawler fetches URLs with a thousand workers, while the token that they
+// share expires and is revoked under their hands. Without flags it does so for 10 s
+// on a server of its own; -help tells how to crawl in earnest.
+//
+// How the library is used stands in list.go: a store, a manager, a credential; and in
+// newCrawl: an HTTP client on the credential. The rest is any crawler's.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const help = `The crawler fetches URLs with many workers that share one token. Ctrl-C ends it.
+
+  crawler [-workers N] [-duration 10s]       on a server of its own
+  crawler -urls urls.txt -hosts api.example.com -client-id crawler \
+          -token-url https://auth.example.com/token
+
+The second fetches each URL once, or with -duration all of them again and again. It
+takes secrets from the environment:
+
+  CLIENT_SECRET  the client's secret, for the client credentials grant
+  REFRESH_TOKEN  go on with this login of a user instead; needs -store. Leave it set:
+                 the first run spends it, later ones go on from what is stored.
+
+Exit status: 1 if a request ended with 401 or without an answer (on its own server:
+with anything but 200) or a refresh token was spent twice; 2 if it could not run.
+
+`
+
+type options struct {
+	urls, tokenURL, clientID, scope, store string
+	hosts                                  []string
+	workers                                int
+	duration                               time.Duration
+
+	clientSecret, refreshToken string // from the environment: flags show in lists of processes
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C kills
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Getenv))
+}
+
+// run is the program, and returns its exit status. The end of ctx is Ctrl-C.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, getenv func(string) string) int {
+	o := options{clientSecret: getenv("CLIENT_SECRET"), refreshToken: getenv("REFRESH_TOKEN")}
+	flags := o.flags()
+	err := flags.Parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		fmt.Fprint(stdout, help)
+		flags.SetOutput(stdout)
+		flags.PrintDefaults()
+		return 0
+	}
+	if err == nil {
+		err = o.check(flags)
+	}
+	var lost int
+	switch {
+	case err != nil:
+	case o.urls == "":
+		lost, err = demo(ctx, o, stdout)
+	default:
+		var a answers
+		a, err = crawlList(ctx, o, stdin, stdout)
+		lost = a.lost()
+	}
+	switch {
+	case err != nil:
+		fmt.Fprintln(stderr, "crawler:", err)
+		return 2
+	case lost > 0:
+		return 1
+	}
+	return 0
+}
+
+func (o *options) flags() *flag.FlagSet {
+	flags := flag.NewFlagSet("crawler", flag.ContinueOnError)
+	flags.SetOutput(io.Discard) // an error is one line from run, without all flags behind it
+	flags.StringVar(&o.urls, "urls", "", "crawl the URLs in this `file`, one a line; - is standard input; # begins a comment")
+	flags.Func("hosts", "the only `hosts` that get the token: api.example.com,http://intranet.example.com:8080", func(s string) error {
+		o.hosts = strings.Fields(strings.ReplaceAll(s, ",", " "))
+		return nil
+	})
+	flags.StringVar(&o.tokenURL, "token-url", "", "the `URL` of the authorization server's token endpoint")
+	flags.StringVar(&o.clientID, "client-id", "", "the `name` of this client at the authorization server")
+	flags.StringVar(&o.scope, "scope", "", "the `scopes` to ask for, space separated")
+	flags.StringVar(&o.store, "store", "", "keep tokens in this `file` from run to run (default: in memory)")
+	flags.IntVar(&o.workers, "workers", 1000, "how many requests at once, a `number`")
+	flags.DurationVar(&o.duration, "duration", 0, "how long to crawl (default: the list once; without a list 10s)")
+	return flags
+}
+
+// check says what is wrong with the flags, or with the environment.
+func (o *options) check(flags *flag.FlagSet) (err error) {
+	switch {
+	case flags.NArg() > 0:
+		return fmt.Errorf("what is %q? URLs are read from a file: -urls FILE", flags.Arg(0))
+	case o.workers < 1 || o.duration < 0:
+		return fmt.Errorf("-workers %d -duration %v: there is no crawl without workers and time", o.workers, o.duration)
+	case o.urls == "":
+		flags.Visit(func(f *flag.Flag) {
+			if f.Name != "workers" && f.Name != "duration" {
+				err = fmt.Errorf("-%s needs -urls, the list to crawl", f.Name)
+			}
+		})
+		return err
+	case o.tokenURL == "" || o.clientID == "":
+		return errors.New("-urls needs -token-url and -client-id: where are tokens to be had, and who asks?")
+	case len(o.hosts) == 0:
+		return errors.New("-urls needs -hosts, such as -hosts api.example.com: the list may lead anywhere, so say who may see the token")
+	case o.clientSecret == "" && o.refreshToken == "":
+		return errors.New("the environment variable CLIENT_SECRET is not set: it is the client's secret")
+	case o.refreshToken != "" && o.store == "":
+		return errors.New("REFRESH_TOKEN needs -store: it works once, and what follows it must be kept")
+	}
+	return nil
+}

@@ -1,0 +1,67 @@
+package persist_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"example.com/tokenactor/manager"
+	"example.com/tokenactor/persist"
+)
+
+// A login made by one run of a program is there in the next.
+func ExampleOpen() {
+	folder, err := os.MkdirTemp("", "tokens")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(folder)
+
+	login := manager.RefresherFunc(func(_ context.Context, name string, _ manager.Token) (manager.Token, error) {
+		fmt.Println("logging in to", name)
+		return manager.Token{AccessToken: manager.NewSecret("a1"), ExpiresIn: time.Hour}, nil
+	})
+	run := func() error {
+		db, err := persist.Open(filepath.Join(folder, "tokens.db"), persist.Options{})
+		if err != nil {
+			return err
+		}
+		defer db.Close()
+		m, err := manager.New(manager.Config{Store: db})
+		if err != nil {
+			return err
+		}
+		defer m.Close() // before the store
+		token, err := m.Manage("billing", login).Token(context.Background())
+		if err != nil {
+			return err
+		}
+		fmt.Println("generation", token.Generation())
+		return nil
+	}
+	for range 2 {
+		if err := run(); err != nil {
+			fmt.Println(err)
+		}
+	}
+	// Output:
+	// logging in to billing
+	// generation 1
+	// generation 1
+}
+
+// Two Managers that share credentials, as two programs would, but in memory.
+func ExampleMemory() {
+	shared := new(persist.Memory)
+	one, two := manager.Config{Store: shared}, manager.Config{Store: shared}
+
+	first := manager.Write{Name: "billing", Snapshot: manager.Snapshot{Revision: 1}}
+	fmt.Println(one.Store.Save(context.Background(), []manager.Write{first})[0])
+	fmt.Println(two.Store.Save(context.Background(), []manager.Write{first})[0])
+	// Output:
+	// <nil>
+	// manager: conflict: another revision is stored
+}
