@@ -54,7 +54,12 @@ func (m *Manager) Scan(ctx context.Context) error {
 	if len(batch) > 0 && !errors.Is(err, ErrClosed) {
 		err = errors.Join(err, flush())
 	}
-	return err
+	select {
+	case <-m.actor.donec: // the mailbox may have taken what nobody reads
+		return ErrClosed
+	default:
+		return err
+	}
 }
 
 // lookup finds a managed credential; nil: there is none.
