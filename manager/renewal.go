@@ -126,7 +126,7 @@ func (m *machine) marked(t *turn, err error) {
 		m.revision++
 		m.check(t)
 	case errors.Is(err, ErrConflict): // a sibling was faster
-		t.emit(yield{})
+		m.breakOff(t, err)
 		if w.leased {
 			m.unlock(t)
 			return
@@ -134,7 +134,7 @@ func (m *machine) marked(t *turn, err error) {
 		m.phase = storing
 		m.load(t, forReload)
 	case errors.Is(err, ErrLeaseLost):
-		t.emit(yield{})
+		m.breakOff(t, err)
 		m.unlock(t)
 	default: // it may be stored or not: look
 		m.phase = storing
@@ -185,8 +185,22 @@ func (m *machine) check(t *turn) {
 		m.send(t)
 		return
 	}
-	t.emit(yield{})
+	if short {
+		m.breakOff(t, errShortLease)
+	} else {
+		t.emit(yield{})
+	}
 	w.mark, w.dirty = before, true
+}
+
+// breakOff ends a renewal that has to begin again. The first may at once; a lease
+// that is always too short, or a store that always conflicts, would make a loop.
+func (m *machine) breakOff(t *turn, err error) {
+	t.emit(yield{})
+	if m.work.brokenOff {
+		m.putOff(t, err)
+	}
+	m.work.brokenOff = true
 }
 
 // send calls the Refresher.
@@ -195,7 +209,7 @@ func (m *machine) send(t *turn) {
 	m.phase = sending
 	w.sentAt, w.sentWall = t.now, t.wall
 	w.ownerless = true // when it has returned
-	w.overdue, w.hung = false, false
+	w.overdue, w.hung, w.brokenOff = false, false, false
 	w.quiet = after(t.now, w.mark.Limit+quietMargin)
 	t.emit(refresh{uint64(m.attempt), m.token})
 }

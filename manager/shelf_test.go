@@ -100,14 +100,13 @@ func (s *shelf) expectStored(t testing.TB, name, access, refresh string) {
 	}
 }
 
-// Leases is a Locker whose leases end unless their holder renews them.
+// leases is a Locker whose leases end unless their holder renews them.
 type leases struct {
 	life time.Duration
 
 	mu      sync.Mutex
 	holders map[string]*lease
 	freedc  chan struct{} // closed and replaced when a lease is free again
-	stray   int           // unlocks of a lease that was not held any more
 }
 
 func newLeases(life time.Duration) *leases {
@@ -139,7 +138,7 @@ func (l *leases) pause(name string) {
 	defer l.mu.Unlock()
 	if held := l.holders[name]; held != nil && held.until.IsZero() {
 		held.until = time.Now().Add(l.life)
-		time.AfterFunc(l.life, func() { held.drop(false) })
+		time.AfterFunc(l.life, func() { held.drop() })
 	}
 }
 
@@ -162,7 +161,7 @@ func (l *lease) Remaining() time.Duration {
 func (l *lease) Lost() <-chan struct{} { return l.lostc }
 
 func (l *lease) Unlock(context.Context) error {
-	if !l.drop(true) {
+	if !l.drop() {
 		return errors.New("the lease was lost before")
 	}
 	return nil
@@ -174,13 +173,11 @@ func (l *lease) held() bool {
 	return l.of.holders[l.name] == l
 }
 
-func (l *lease) drop(unlocked bool) bool {
+// drop frees the lease, unless it is another's by now.
+func (l *lease) drop() bool {
 	l.of.mu.Lock()
 	defer l.of.mu.Unlock()
 	if l.of.holders[l.name] != l {
-		if unlocked {
-			l.of.stray++
-		}
 		return false
 	}
 	delete(l.of.holders, l.name)

@@ -1,250 +1,83 @@
 package manager
 
-import (
-	"context"
-	"errors"
-	"fmt"
-	"runtime/debug"
-	"slices"
-	"sync"
-	"time"
-)
+// work is the state of a credential about which something is going on.
+type work struct {
+	waiters  []waiter
+	controls []control // Install and Forget, first come first served
 
-// batchSize bounds what one call of the store is asked for.
-const batchSize = 10_000
+	login *Token // what the first of them installs, while it is being saved
 
-// A job is a load or save that the store is to be asked for.
-type job[E effect] struct {
-	of     *Credential
-	effect E
-	lease  Lease // of a fenced save
+	// The outstanding load or save.
+	purpose purpose
+	limit   int64 // then it counts as failed
+	saveErr error // of the mark whose fate is being looked for
+
+	// The renewal.
+	leased       bool  // we hold the lease
+	early        bool  // queued behind callers in need
+	forRejection bool  // begun because the token was rejected
+	overdue      bool  // sending, past its time limit
+	hung         bool  // and it has been said
+	sentAt       int64 // machine time
+	sentWall     int64
+	parent       *Token     // the token it is to replace
+	late         *refreshed // the answer, while a login is being saved
+	next         *Token     // the answer, while it is being saved
+	nextMark     Mark       // while it is being saved
+
+	// What stands in the way of the next one.
+	mark      Mark  // stored and unresolved, or that of the running attempt
+	ownerless bool  // it was there when we held the lease: nobody is at work on it
+	quiet     int64 // no guarded try before that
+	refusal   Refusal
+	failure   *RefreshError // the last, until a refresh succeeds
+	final     bool          // patience does not help against it
+	failures  int           // in a row
+	doubts    int           // refusals for an unknown reason, in a row
+	retry     int64         // no attempt before that
+
+	// Rejections that renewing does not mend.
+	born        int64 // when a renewal for a rejection brought the token; 0: otherwise, or a replay was accepted
+	quick       int   // tokens in a row that were rejected soon after birth
+	barren      int   // times in a row that renewing did not help
+	barrenUntil int64
+
+	// The store.
+	unsaved   bool  // token is in memory only
+	dirty     bool  // mark or refusal differ from what is stored
+	saves     int   // failed in a row
+	saveRetry int64 // no save before that
+	loads     int
+	loadRetry int64
+	loadErr   error
+	heard     uint64 // the newest revision that news told of
+
+	leaving error // the credential is let go: what everybody is told
+	lastTry bool  // and an unsaved state had its last try
 }
 
-// A worker asks the store on a goroutine of its own: all that waits, at once.
-type worker[E effect] struct {
-	do    func([]job[E])
-	wakec chan struct{} // holds one token while jobs wait
-
-	mu   sync.Mutex // never held while the store is asked
-	jobs []job[E]
+// A waiter is a caller, or many who share a ticket.
+type waiter struct {
+	ticket   ticket
+	rejected *Token
+	patient  bool // it waits through back-off
 }
 
-func newWorker[E effect](do func([]job[E])) *worker[E] {
-	return &worker[E]{do: do, wakec: make(chan struct{}, 1)}
+// doing gives the work, made where there is none.
+func (m *machine) doing() *work {
+	if m.work == nil {
+		m.work = &work{}
+	}
+	return m.work
 }
 
-// put leaves a job; it does not wait for the store.
-func (w *worker[E]) put(j job[E]) {
-	w.mu.Lock()
-	w.jobs = append(w.jobs, j)
-	w.mu.Unlock()
-	select {
-	case w.wakec <- struct{}{}:
-	default:
-	}
-}
-
-func (w *worker[E]) run(donec <-chan struct{}) {
-	for {
-		select {
-		case <-w.wakec:
-		case <-donec:
-			return
-		}
-		w.mu.Lock()
-		jobs := w.jobs
-		w.jobs = nil
-		w.mu.Unlock()
-		for batch := range slices.Chunk(jobs, batchSize) {
-			w.do(batch)
-		}
-	}
-}
-
-// loadAll loads what the jobs ask for and posts the answers.
-func (a *actor) loadAll(jobs []job[load]) {
-	names := make([]string, len(jobs))
-	for i, j := range jobs {
-		names[i] = j.of.machine.name
-	}
-	ctx, cancel := a.storeContext()
-	snapshots, err := guarded(func() ([]Snapshot, error) { return a.config.Store.Load(ctx, names) })
-	cancel()
-	byName, rest := splitNames(err)
-	if rest == nil && len(snapshots) != len(names) {
-		rest = fmt.Errorf("manager: the Store returned %d snapshots for %d names", len(snapshots), len(names))
-	}
-	for i, j := range jobs {
-		answer := loaded{op: j.effect.op, err: rest}
-		if rest == nil {
-			if answer.err = byName[names[i]]; answer.err == nil {
-				answer.snapshot = &snapshots[i]
-				answer.snapshot.Token.prepare()
-			}
-		}
-		a.post(envelope{j.of, answer, nil})
-	}
-}
-
-// saveAll stores what the jobs ask for and posts the answers.
-func (a *actor) saveAll(jobs []job[save]) {
-	writes := make([]Write, len(jobs))
-	for i, j := range jobs {
-		writes[i] = Write{Name: j.of.machine.name, Expect: j.effect.expect, Snapshot: *j.effect.snapshot, Lease: j.lease}
-	}
-	ctx, cancel := a.storeContext()
-	errs, err := guarded(func() ([]error, error) { return a.config.Store.Save(ctx, writes), nil })
-	cancel()
-	if err == nil && len(errs) != len(writes) {
-		err = fmt.Errorf("manager: the Store returned %d errors for %d writes", len(errs), len(writes))
-	}
-	for i, j := range jobs {
-		answer := saved{j.effect.op, err}
-		if err == nil {
-			answer.err = errs[i]
-		}
-		a.post(envelope{j.of, answer, nil})
-	}
-}
-
-// storeContext bounds one call of the store by Config.SaveLimit.
-func (a *actor) storeContext() (context.Context, context.CancelFunc) {
-	if limit := a.config.saveLimit(); limit > 0 {
-		return a.clock.WithTimeout(context.Background(), limit)
-	}
-	return context.WithCancel(context.Background())
-}
-
-// splitNames takes the NameErrors out of a Store's error.
-func splitNames(err error) (byName map[string]error, rest error) {
-	byName = make(map[string]error)
-	var walk func(error)
-	walk = func(err error) {
-		switch e := err.(type) {
-		case nil:
-		case *NameError:
-			byName[e.Name] = e
-		case interface{ Unwrap() []error }:
-			for _, part := range e.Unwrap() {
-				walk(part)
-			}
-		default:
-			rest = errors.Join(rest, err)
-		}
-	}
-	walk(err)
-	return byName, rest
-}
-
-// guarded makes a panic of the user's code an error.
-func guarded[T any](f func() (T, error)) (value T, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = &panicError{p, debug.Stack()}
-		}
-	}()
-	return f()
-}
-
-var errGoexit = errors.New("manager: the Refresher ended its goroutine")
-
-// A panicError is a panic of a Refresher, a Store or a hook. Its stack goes to
-// the log.
-type panicError struct {
-	value any
-	stack []byte
-}
-
-func (e *panicError) Error() string { return fmt.Sprintf("manager: panic in user code: %v", e.value) }
-
-// refresh calls the Refresher on a goroutine of its own. The context is the
-// actor's: no caller's end ends it.
-func (a *actor) refresh(c *Credential, e refresh) {
-	ctx, cancel := context.WithCancel(context.WithValue(context.Background(), refreshingKey{}, refreshing{c}))
-	a.flight(c).cancel = cancel
-	a.stats.inFlight.Add(1)
-	prev := Token{}
-	if e.prev != nil {
-		prev = *e.prev
-	}
-	a.wg.Go(func() {
-		var token Token
-		var err error
-		defer func() { // also when the Refresher ended its goroutine
-			a.stats.inFlight.Add(-1)
-			a.post(envelope{c, refreshed{e.attempt, &token, err}, nil})
-		}()
-		err = errGoexit
-		token, err = guarded(func() (Token, error) { return (*c.refresher).Refresh(ctx, c.machine.name, prev) })
-		if err == nil {
-			token.prepare()
-		}
-	})
-}
-
-// landed takes back what a refresh held: the Refresher has returned.
-func (a *actor) landed(c *Credential) {
-	f := a.flight(c)
-	if f.cancel != nil {
-		f.cancel()
-		f.cancel = nil
-	}
-	a.slots.free(c, f)
-}
-
-// lock waits for the lease on a goroutine of its own.
-func (a *actor) lock(c *Credential) {
-	ctx, cancel := context.WithCancel(context.Background())
-	a.locks++
-	serial := a.locks
-	f := a.flight(c)
-	f.ending, f.serial = cancel, serial
-	a.wg.Go(func() {
-		lease, err := guarded(func() (Lease, error) { return a.config.locker().Lock(ctx, c.machine.name) })
-		select {
-		case a.mailbox <- envelope{c, locked{serial, lease, err}, nil}:
-		case <-a.donec:
-			a.giveUp(lease, err)
-		}
-	})
-}
-
-// held takes over the lease, unless nobody waits for it any more.
-func (a *actor) held(c *Credential, m locked) bool {
-	f := a.flight(c)
-	if f.ending == nil || f.serial != m.serial {
-		a.wg.Go(func() { a.giveUp(m.lease, m.err) })
-		return false
-	}
-	f.ending()
-	f.ending = nil
-	if m.err == nil {
-		f.lease = m.lease
-	}
-	return true
-}
-
-// unlock gives the lease up in the background, or stops waiting for it.
-func (a *actor) unlock(c *Credential) {
-	f := a.flight(c)
-	if f.ending != nil {
-		f.ending()
-		f.ending = nil
-	}
-	if lease := f.lease; lease != nil {
-		f.lease = nil
-		a.wg.Go(func() { a.giveUp(lease, nil) })
-	}
-}
-
-func (a *actor) giveUp(lease Lease, err error) {
-	if lease == nil || err != nil {
+// settle drops work that has nothing left in it.
+func (m *machine) settle() {
+	w := m.work
+	if w == nil || m.phase != resting || w.purpose != forNothing || w.leased || w.unsaved || w.dirty || w.leaving != nil ||
+		len(w.waiters)+len(w.controls) > 0 || !w.mark.IsZero() || !w.refusal.IsZero() || w.failure != nil ||
+		w.retry > 0 || w.loadErr != nil || w.next != nil || w.born != 0 || w.barren != 0 || w.heard > m.revision {
 		return
 	}
-	ctx, cancel := a.clock.WithTimeout(context.Background(), positive(a.config.saveLimit(), 10*time.Second))
-	defer cancel()
-	_, err = guarded(func() (struct{}, error) { return struct{}{}, lease.Unlock(ctx) })
-	if err != nil {
-		a.config.logger().Warn("manager: a lease could not be given up; it ends by itself", "error", err)
-	}
+	m.work = nil
 }
