@@ -67,9 +67,6 @@ func (t *Transport) resendable(req *http.Request) *body {
 			b.seeker, b.start = s, start
 		}
 	}
-	if req.ContentLength > b.limit {
-		b.limit = 0 // it will not fit: keep none of it
-	}
 	b.current = &sending{body: b}
 	return b
 }

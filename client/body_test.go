@@ -170,6 +170,86 @@ func TestBodyThatComesSlowly(t *testing.T) {
 	})
 }
 
+// once is a reader that must not be asked again after its end.
+type once struct {
+	io.Reader
+	end   error // in place of io.EOF
+	ended bool
+}
+
+func (r *once) Read(p []byte) (int, error) {
+	if r.ended {
+		panic("read after its end")
+	}
+	n, err := r.Reader.Read(p)
+	if err == io.EOF {
+		r.ended, err = true, r.end
+	}
+	return n, err
+}
+
+// What a stream ended with is remembered: its end is the replay's end, and a
+// body that broke is not sent again, though the server said 401 before it did.
+func TestBodyIsNotAskedAfterItsEnd(t *testing.T) {
+	for _, test := range []struct {
+		end   error
+		sends int
+	}{{io.EOF, 2}, {errors.New("disk on fire"), 1}} {
+		body := newCountedBody(&once{Reader: strings.NewReader("hello"), end: test.end})
+		var seen []string
+		rt := &client.Transport{Source: newSource("T1"), Base: accepting("T2", &seen)}
+		resp, err := rt.RoundTrip(mustRequest(t, http.MethodPost, "https://api.example.com", body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = text(t, resp)
+		if len(seen) != test.sends {
+			t.Errorf("end %v: got %d after %d sends, want %d", test.end, resp.StatusCode, len(seen), test.sends)
+		}
+		body.check(t)
+	}
+}
+
+// Without replays Base gets the caller's own body, which it may know how to copy.
+func TestBodyWithoutReplaysIsBaseOwn(t *testing.T) {
+	body := newCountedBody(strings.NewReader("hello"))
+	rt := &client.Transport{Source: newSource("T1"), MaxReplays: -1, Base: baseFunc(func(req *http.Request) (*http.Response, error) {
+		if req.Body != body {
+			t.Errorf("Base got a %T", req.Body)
+		}
+		return answer(http.StatusOK, "", ""), req.Body.Close()
+	})}
+	if _, err := rt.RoundTrip(mustRequest(t, http.MethodPost, "https://api.example.com", body)); err != nil {
+		t.Fatal(err)
+	}
+	body.check(t)
+}
+
+// oneWay tells where it stands and cannot go back.
+type oneWay struct{ *countedFile }
+
+func (b oneWay) Seek(offset int64, whence int) (int64, error) {
+	if whence == io.SeekStart {
+		return 0, errors.New("one way")
+	}
+	return b.countedFile.Seek(offset, whence)
+}
+
+// A file that cannot go back after all gives the original 401, whole.
+func TestBodyThatCannotGoBack(t *testing.T) {
+	body := oneWay{newCountedFile(strings.NewReader("hello"))}
+	var seen []string
+	rt := &client.Transport{Source: newSource("T1"), Base: accepting("T2", &seen)}
+	resp, err := rt.RoundTrip(mustRequest(t, http.MethodPost, "https://api.example.com", body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := text(t, resp); got != "refused" || len(seen) != 1 {
+		t.Errorf("got %q after %d sends, want the 401 after one", got, len(seen))
+	}
+	body.check(t)
+}
+
 // Whatever part of a body each send reads, in whatever pieces, and whenever Base
 // closes it: the last send reads all of it or there is none, and it is closed once.
 func FuzzBody(f *testing.F) {

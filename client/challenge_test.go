@@ -10,10 +10,10 @@ import (
 
 // String writes a challenge as RFC 9110 does, in one spelling.
 func (c challenge) String() string {
-	if c.token68 != "" {
-		return c.scheme + " " + c.token68
-	}
 	var params []string
+	if c.token68 != "" {
+		params = append(params, c.token68)
+	}
 	for _, name := range slices.Sorted(maps.Keys(c.params)) {
 		quoted := strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(c.params[name])
 		params = append(params, fmt.Sprintf(`%s="%s"`, name, quoted))

@@ -62,6 +62,9 @@ func (e *maskedError) Timeout() bool {
 }
 
 func (e *maskedError) Temporary() bool {
-	t, ok := errors.AsType[net.Error](e.err)
+	t, ok := errors.AsType[interface {
+		error
+		Temporary() bool
+	}](e.err)
 	return ok && t.Temporary()
 }

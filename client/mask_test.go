@@ -54,12 +54,14 @@ func TestErrorsAreMasked(t *testing.T) {
 			}
 			before, _ := errors.AsType[net.Error](err)
 			after, ok := errors.AsType[net.Error](got)
-			if !errors.Is(got, os.ErrDeadlineExceeded) || !ok || after.Timeout() != before.Timeout() {
+			if !errors.Is(got, os.ErrDeadlineExceeded) || !ok || after.Timeout() != before.Timeout() || temporary(after) != temporary(before) {
 				t.Errorf("%T: got %v, want a time-out where Base's error is one", err, got)
 			}
 		}
 	}
 }
+
+func temporary(err net.Error) bool { return err.(interface{ Temporary() bool }).Temporary() }
 
 type leaky struct {
 	token string

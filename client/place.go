@@ -20,7 +20,8 @@ type Place interface {
 }
 
 // PlaceFunc makes a function a Place: one that signs the request, or one for an
-// API that wants the token in two headers.
+// API that wants the token in two headers. A request that carries an
+// Authorization header already is left alone, as without a Place.
 type PlaceFunc func(req *http.Request, token *manager.Token) error
 
 // Put calls f.
@@ -34,7 +35,7 @@ type Observer interface {
 	// Observe is shown each response to a request that Put prepared, before
 	// it is judged. It neither reads nor closes the body. It reports whether the
 	// request should be sent once more with the same token; that is done
-	// once per request, besides MaxReplays, unless these are off.
+	// once per request, besides MaxReplays, and not if that is negative.
 	Observe(resp *http.Response) (again bool)
 }
 

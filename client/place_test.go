@@ -195,7 +195,7 @@ func TestObserverAsksForOneMoreSend(t *testing.T) {
 				}
 				return resp, nil
 			})}
-			req := mustRequest(t, http.MethodPut, "https://api.example.com", newCountedBody(strings.NewReader("hello")))
+			req := mustRequest(t, http.MethodPut, "https://api.example.com", strings.NewReader("hello"))
 			resp, err := rt.RoundTrip(req)
 			if err != nil {
 				t.Fatal(err)

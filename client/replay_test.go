@@ -286,6 +286,31 @@ func TestLarge401ComesBackWhole(t *testing.T) {
 	})
 }
 
+// A refused response is closed once, whatever its size and whatever comes next.
+func TestRefusedResponseIsClosed(t *testing.T) {
+	for _, size := range []int{0, 1, 64 << 10, 64<<10 + 1, 1 << 20} {
+		var refused []*countedBody
+		rt := &client.Transport{Source: newSource("T1"), MaxReplays: 2, Base: baseFunc(func(*http.Request) (*http.Response, error) {
+			resp := answer(http.StatusUnauthorized, "", "")
+			refused = append(refused, newCountedBody(strings.NewReader(strings.Repeat("x", size))))
+			resp.Body = refused[len(refused)-1]
+			return resp, nil
+		})}
+		resp, err := rt.RoundTrip(getRequest(0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := len(text(t, resp)); got != size || len(refused) != 3 {
+			t.Errorf("got %d bytes after %d sends, want %d after 3", got, len(refused), size)
+		}
+		for i, body := range refused {
+			if n := body.closes.Load(); n != 1 {
+				t.Errorf("%d bytes: response %d was closed %d times, want 1", size, i+1, n)
+			}
+		}
+	}
+}
+
 func get(t *testing.T, c *http.Client, url string) int {
 	t.Helper()
 	resp, err := c.Get(url)

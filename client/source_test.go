@@ -6,8 +6,16 @@ import (
 	"fmt"
 	"sync"
 
+	"example.com/tokenactor/client"
 	"example.com/tokenactor/manager"
 )
+
+// What a Transport looks for beyond Source, a credential has.
+var _ interface {
+	client.Source
+	Replayed(token *manager.Token, accepted bool)
+	Refreshing(ctx context.Context) bool
+} = (*manager.Credential)(nil)
 
 // source is a Source of numbered tokens: T1, and one more for each renewal that
 // names the newest.

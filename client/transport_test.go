@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -163,6 +165,51 @@ func TestAuthorize(t *testing.T) {
 	}
 	if _, err := client.Authorize(t.Context(), noToken{}, req); !errors.Is(err, errNoToken) {
 		t.Errorf("got %v, want the source's error", err)
+	}
+}
+
+// However many headers there are, and if there is no map of them, the token is
+// one more.
+func TestHeadersAreCopied(t *testing.T) {
+	for headers := range len(headerNames) + 1 {
+		var sent http.Header
+		rt := &client.Transport{Source: newSource("T1"), Base: baseFunc(func(req *http.Request) (*http.Response, error) {
+			sent = req.Header
+			return answer(http.StatusOK, "", ""), nil
+		})}
+		req := getRequest(headers)
+		if headers == 0 {
+			req.Header = nil
+		}
+		if _, err := rt.RoundTrip(req); err != nil {
+			t.Fatal(err)
+		}
+		if len(sent) != headers+1 || sent.Get("Authorization") != "Bearer T1" || len(req.Header) != headers {
+			t.Errorf("%d headers: sent %v, kept %v", headers, sent, req.Header)
+		}
+		for name, values := range req.Header {
+			if !slices.Equal(sent[name], values) {
+				t.Errorf("%d headers: %s was sent as %v, want %v", headers, name, sent[name], values)
+			}
+		}
+	}
+}
+
+func TestNew(t *testing.T) {
+	srv := httptest.NewServer(bearers("T2"))
+	defer srv.Close()
+	api := client.New(newSource("T1"))
+	defer api.CloseIdleConnections()
+	if got := get(t, api, srv.URL); got != http.StatusOK {
+		t.Errorf("got %d, want 200", got)
+	}
+}
+
+// A Base that breaks its contract is an error, not a panic.
+func TestBaseWithoutAnswer(t *testing.T) {
+	rt := &client.Transport{Source: newSource("T1"), Base: baseFunc(func(*http.Request) (*http.Response, error) { return nil, nil })}
+	if resp, err := rt.RoundTrip(getRequest(0)); err == nil {
+		t.Errorf("got %v and no error", resp)
 	}
 }
 

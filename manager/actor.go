@@ -34,6 +34,7 @@ type actor struct {
 	stopc   chan struct{} // closed by the first Shutdown
 	abortc  chan struct{} // closed when Shutdown's patience has ended
 	donec   chan struct{} // closed when the loop has ended
+	alwaysc chan struct{} // closed from the beginning
 	tickets atomic.Uint64
 	once    sync.Once // stopc
 	abort   sync.Once // abortc
@@ -90,6 +91,7 @@ func newActor(config Config, each func(func(*Credential)), drop func(*Credential
 		stopc:   make(chan struct{}),
 		abortc:  make(chan struct{}),
 		donec:   make(chan struct{}),
+		alwaysc: make(chan struct{}),
 		config:  config,
 		clock:   config.clock(),
 		each:    each,
@@ -107,6 +109,7 @@ func newActor(config Config, each func(func(*Credential)), drop func(*Credential
 		now := a.clock.Now()
 		return now.UnixNano(), int64(now.Sub(begin))
 	}
+	close(a.alwaysc)
 	a.reader = newWorker(a.loadAll)
 	a.writer = newWorker(a.saveAll)
 	a.herald = newHerald(config, &a.stats)
@@ -141,7 +144,7 @@ func (a *actor) loop() {
 	defer a.timer.Stop()
 	stopc, abortc := a.stopc, a.abortc
 	for !a.stopping || len(a.leaving) > 0 {
-		a.arm()
+		duec := a.arm()
 		select {
 		case e := <-a.mailbox:
 			a.time.read(a.now())
@@ -152,6 +155,7 @@ func (a *actor) loop() {
 		case <-a.timer.C:
 			a.armed = never
 			a.time.read(a.now())
+		case <-duec:
 		case <-stopc:
 			stopc = nil
 			a.time.read(a.now())
@@ -331,15 +335,17 @@ func (a *actor) dispatch() {
 }
 
 // arm sets the one timer to the next deadline, or to the heartbeat by which a
-// sleep of the machine is noticed.
-func (a *actor) arm() {
+// sleep of the machine is noticed. Where a deadline has come already, or the clock
+// has moved meanwhile, as a mock's does, it returns a closed channel: turn again.
+func (a *actor) arm() <-chan struct{} {
 	next := a.deadlines.next()
 	if beat := a.config.heartbeat(); beat > 0 && a.expiring > 0 {
 		next = min(next, a.time.now+int64(beat))
 	}
 	if a.armed > a.time.now && a.armed <= next || next == never {
-		return // it wakes in time, perhaps for nothing
+		return nil // it wakes in time, perhaps for nothing
 	}
+	a.time.read(a.now())
 	// A mock clock hangs for ever on a Reset of a timer that fired unreceived.
 	if !a.timer.Stop() {
 		select {
@@ -348,5 +354,12 @@ func (a *actor) arm() {
 		}
 	}
 	a.armed = next
+	before := a.time.elapsed
 	a.timer.Reset(time.Duration(max(next-a.time.ahead(a.lead), 0)))
+	a.time.read(a.now())
+	if next > a.time.ahead(a.lead) && a.time.elapsed-before < int64(lead) {
+		return nil
+	}
+	a.armed = 0
+	return a.alwaysc
 }

@@ -10,7 +10,7 @@ func (m *machine) ask(t *turn, msg ask) {
 		t.emit(reply{msg.ticket, nil, ErrStillRejected})
 		return
 	}
-	w.waiters = append(w.waiters, waiter{msg.ticket, msg.rejected, msg.patient})
+	w.waiters = append(w.waiters, waiter(msg))
 	if m.phase == queued && w.early {
 		w.early = false
 		t.emit(queue{early: false})
@@ -105,7 +105,7 @@ func (m *machine) denial(t *turn, patient bool) error {
 	case m.loggedOut():
 		return m.failure(errLoggedOut)
 	case m.phase == sending && w.overdue && !patient:
-		if w.failure == nil { // a login has come since
+		if w.failure == nil || w.failure.RetryAt.UnixNano() < t.wall { // a login has come since, or time has passed
 			w.failure = m.timedOut(t)
 		}
 		return w.failure
@@ -120,7 +120,14 @@ func (m *machine) denial(t *turn, patient bool) error {
 	}
 	if w.failure == nil {
 		w.failure = m.failure(ErrQuietTime)
-		w.failure.RetryAt = wallAt(t, start)
+	}
+	if w.next != nil {
+		start = max(t.now, w.saveRetry) // FailClosed: the answer is there and waits for the store
+	}
+	if at := wallAt(t, start); w.failure.RetryAt.Before(at) {
+		later := *w.failure // others have the one before
+		later.RetryAt = at
+		w.failure = &later
 	}
 	return w.failure
 }

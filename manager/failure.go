@@ -77,7 +77,7 @@ func (m *machine) refuse(t *turn, err error, lost bool) {
 	w.failure = m.failure(err)
 	w.failure.Lost = lost
 	if !m.set.durable {
-		m.say(t, EventRefused, w.failure)
+		m.say(t, EventRefused, m.refused())
 		return
 	}
 	w.dirty = true
@@ -103,6 +103,7 @@ var (
 	errNoRefresher = errors.New("the credential has no Refresher")
 	errLoggedOut   = errors.New("logged out")
 	errOwnRefresh  = errors.New("manager: a refresh cannot wait for the token it is to bring: use the one it was given (see Credential.Refreshing)")
+	errShortLease  = errors.New("manager: the lease ends too soon: it has to outlive Policy.Limit and Config.SaveLimit by a second")
 	errSaveLimit   = errors.New("manager: the store exceeded Config.SaveLimit")
 )
 

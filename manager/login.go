@@ -31,7 +31,7 @@ func (m *machine) control(t *turn) {
 		next.ExpiresIn = next.Expiry.Sub(wall)
 	}
 	w.login = &next
-	m.number(0, 0)
+	m.number()
 	if !m.set.durable {
 		m.loggedIn(t, nil)
 		return
@@ -43,13 +43,13 @@ func (m *machine) saveLogin(t *turn) {
 	m.save(t, forLogin, Snapshot{Token: *m.work.login}, false)
 }
 
-// number makes the login newer than what we know and what the store has.
-func (m *machine) number(login, generation uint64) {
-	if m.token != nil {
-		login, generation = max(login, m.token.login), max(generation, m.token.generation)
-	}
+// number makes the login newer than what we have.
+func (m *machine) number() {
 	next := m.work.login
-	next.login, next.generation = login+1, generation
+	next.login = 1
+	if m.token != nil {
+		next.login, next.generation = m.token.login+1, m.token.generation
+	}
 	if m.work.controls[0].token != nil {
 		next.generation++
 	}
@@ -73,8 +73,8 @@ func (m *machine) loginChecked(t *turn, s *Snapshot, err error) {
 		m.loggedIn(t, err)
 		return
 	}
-	m.revision = s.Revision
-	m.number(s.Login, s.Generation)
+	m.adopt(t, s) // not its revision alone: should our save fail, ours is the old token still
+	m.number()
 	m.saveLogin(t)
 }
 

@@ -90,7 +90,7 @@ func (m *machine) step(at moment, msg message, out []effect) []effect {
 	case ask:
 		m.ask(&t, msg)
 	case install:
-		m.doing().controls = append(m.doing().controls, control{msg.ticket, msg.token})
+		m.doing().controls = append(m.doing().controls, control(msg))
 	case forget:
 		m.doing().controls = append(m.doing().controls, control{msg.ticket, nil})
 	case replayed:

@@ -50,7 +50,7 @@ func TestScenario14TwoProcessesInBackground(t *testing.T) {
 		store, locker := newShelf(), newLeases(time.Minute)
 		var cs []*manager.Credential
 		for range 3 {
-			cs = append(cs, run(t, store, locker, manager.Config{}).Manage("billing", &spender{srv: srv}))
+			cs = append(cs, run(t, store, locker, manager.Config{Heartbeat: -1}).Manage("billing", &spender{srv: srv}))
 		}
 		mustInstall(t, cs[0], enroll(srv))
 		for start := time.Now(); time.Since(start) < 48*time.Hour; time.Sleep(7 * time.Minute) {
@@ -150,7 +150,7 @@ func TestScenario32AnswerMeetsSiblingsMark(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				srv := server(t, tokentest.Options{Latency: 5 * time.Second})
 				store := newShelf()
-				c := begin(t, manager.Config{Store: store}).Manage("billing", &spender{srv: srv})
+				c := begin(t, manager.Config{Store: store, Heartbeat: -1}).Manage("billing", &spender{srv: srv})
 				mustInstall(t, c, enroll(srv))
 				rejected := mustToken(t, c, "")
 				time.AfterFunc(time.Second, func() { store.change("billing", edit) })

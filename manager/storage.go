@@ -218,7 +218,7 @@ func (m *machine) stored(t *turn) {
 	case w.next != nil:
 		m.installed(t)
 	case !w.refusal.IsZero():
-		m.say(t, EventRefused, w.failure)
+		m.say(t, EventRefused, m.refused())
 	}
 }
 
@@ -230,7 +230,7 @@ func (m *machine) notStored(t *turn, err error) {
 	t.emit(event{Event{Kind: EventSaveFailed, Generation: m.generation(), RetryAt: wallAt(t, w.saveRetry), Err: err}})
 	if w.next == nil {
 		if !w.refusal.IsZero() {
-			m.say(t, EventRefused, w.failure)
+			m.say(t, EventRefused, m.refused())
 		}
 		return
 	}

@@ -18,6 +18,7 @@ type work struct {
 	forRejection bool  // begun because the token was rejected
 	overdue      bool  // sending, past its time limit
 	hung         bool  // and it has been said
+	brokenOff    bool  // once since the last sending
 	sentAt       int64 // machine time
 	sentWall     int64
 	parent       *Token     // the token it is to replace

@@ -3,6 +3,7 @@ package contender
 import (
 	"context"
 	"errors"
+	"net/http"
 	"sync"
 	"time"
 )
@@ -13,7 +14,7 @@ import (
 // or not, takes about half as long; but its reads pass the mailbox by.
 var channelActor = Contender{
 	Name:  "channel",
-	About: "by hand: an actor that answers every read through its mailbox (1,024)",
+	About: "by hand: an actor that answers every read through its mailbox (1,024); Request.Clone, Header.Set",
 	Open: func(login Login) (any, error) {
 		a := &mailbox{
 			askc:    make(chan chan answer, 1024),
@@ -27,7 +28,7 @@ var channelActor = Contender{
 }
 
 type answer struct {
-	token *Token
+	token *heldToken
 	err   error
 }
 
@@ -41,7 +42,7 @@ type mailbox struct {
 // loop logs in while others wait: that is what an actor without helpers does.
 func (a *mailbox) loop(login Login) {
 	defer close(a.donec)
-	var token *Token
+	var token *heldToken
 	for {
 		select {
 		case answerc := <-a.askc:
@@ -51,7 +52,7 @@ func (a *mailbox) loop(login Login) {
 					answerc <- answer{err: err}
 					continue
 				}
-				token = &t
+				token = hold(t)
 			}
 			answerc <- answer{token: token}
 		case <-a.closec:
@@ -62,7 +63,7 @@ func (a *mailbox) loop(login Login) {
 
 var errClosed = errors.New("contender: closed")
 
-func (a *mailbox) Token(ctx context.Context) (*Token, error) {
+func (a *mailbox) Token(ctx context.Context) (*heldToken, error) {
 	answerc := a.answers.Get().(chan answer)
 	select {
 	case a.askc <- answerc:
@@ -89,7 +90,7 @@ func (a *mailbox) Close() error {
 }
 
 func (a *mailbox) Reads(ctx context.Context, n int) (string, error) {
-	var token *Token
+	var token *heldToken
 	for range n {
 		var err error
 		if token, err = a.Token(ctx); err != nil {
@@ -97,4 +98,8 @@ func (a *mailbox) Reads(ctx context.Context, n int) (string, error) {
 		}
 	}
 	return token.Access, nil
+}
+
+func (a *mailbox) Transport(base http.RoundTripper) (http.RoundTripper, error) {
+	return &handTransport{a.Token, base}, nil
 }

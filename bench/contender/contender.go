@@ -53,7 +53,7 @@ type Contender struct {
 }
 
 // All lists the contenders in the order in which each round runs them.
-var All = []Contender{tokenactor, xoauth2, awsCache, rwMutex, channelActor, limit, harness}
+var All = []Contender{tokenactor, xoauth2, google, awsCache, rwMutex, channelActor, authorize, limit, harness}
 
 // Close stops what Open made, if there is anything to stop.
 func Close(subject any) error {

@@ -2,6 +2,7 @@ package contender
 
 import (
 	"context"
+	"net/http"
 
 	"golang.org/x/oauth2"
 )
@@ -10,7 +11,7 @@ import (
 // clientcredentials give out as well.
 var xoauth2 = Contender{
 	Name:   "oauth2",
-	About:  "x/oauth2: ReuseTokenSource, Token()",
+	About:  "x/oauth2: ReuseTokenSource, Token(); oauth2.Transport",
 	Module: "golang.org/x/oauth2",
 	Open: func(login Login) (any, error) {
 		return &tokenSource{oauth2.ReuseTokenSource(nil, loginSource(login))}, nil
@@ -37,4 +38,8 @@ func (s *tokenSource) Reads(_ context.Context, n int) (string, error) {
 		}
 	}
 	return token.AccessToken, nil
+}
+
+func (s *tokenSource) Transport(base http.RoundTripper) (http.RoundTripper, error) {
+	return &oauth2.Transport{Source: s.TokenSource, Base: base}, nil
 }

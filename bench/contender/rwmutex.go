@@ -2,6 +2,7 @@ package contender
 
 import (
 	"context"
+	"net/http"
 	"sync"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 // the monotonic clock alone, which is half the price of time.Now.
 var rwMutex = Contender{
 	Name:  "rwmutex",
-	About: "by hand: sync.RWMutex, x/sync singleflight",
+	About: "by hand: sync.RWMutex, x/sync singleflight; Request.Clone, Header.Set",
 	Open:  func(login Login) (any, error) { return &lockedToken{login: login}, nil },
 }
 
@@ -22,10 +23,10 @@ type lockedToken struct {
 	flight singleflight.Group
 
 	mu    sync.RWMutex
-	token *Token
+	token *heldToken
 }
 
-func (l *lockedToken) Token(ctx context.Context) (*Token, error) {
+func (l *lockedToken) Token(ctx context.Context) (*heldToken, error) {
 	l.mu.RLock()
 	token := l.token
 	l.mu.RUnlock()
@@ -38,7 +39,7 @@ func (l *lockedToken) Token(ctx context.Context) (*Token, error) {
 		if res.Err != nil {
 			return nil, res.Err
 		}
-		return res.Val.(*Token), nil
+		return res.Val.(*heldToken), nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
@@ -51,12 +52,12 @@ func (l *lockedToken) refresh() (any, error) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.token = &t
+	l.token = hold(t)
 	return l.token, nil
 }
 
 func (l *lockedToken) Reads(ctx context.Context, n int) (string, error) {
-	var token *Token
+	var token *heldToken
 	for range n {
 		var err error
 		if token, err = l.Token(ctx); err != nil {
@@ -64,4 +65,8 @@ func (l *lockedToken) Reads(ctx context.Context, n int) (string, error) {
 		}
 	}
 	return token.Access, nil
+}
+
+func (l *lockedToken) Transport(base http.RoundTripper) (http.RoundTripper, error) {
+	return &handTransport{l.Token, base}, nil
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"net/http"
 	"sync"
@@ -13,13 +12,13 @@ import (
 	"example.com/tokenactor/manager"
 )
 
-// A crawl fetches URLs with many workers.
+// A crawl fetches the URLs of a list with many workers.
 type crawl struct {
 	options
 	client  *http.Client
 	manager *manager.Manager // for its Stats
 	list    []string
-	next    atomic.Int64 // which URL, counted over all rounds
+	next    atomic.Int64 // index into list, counted on over all rounds
 	tally   tally
 }
 
@@ -28,7 +27,7 @@ func newCrawl(o options, m *manager.Manager, credential *manager.Credential, bas
 	c.client = &http.Client{
 		Timeout: 10 * time.Second,
 		Transport: &client.Transport{
-			Source:     &meter{credential, &c.tally}, // or credential itself, if nobody counts
+			Source:     &meter{credential, &c.tally}, // or the credential itself, if nobody counts
 			Base:       base,
 			Hosts:      o.hosts, // the list may lead anywhere, the token must not
 			MaxReplays: 3,       // not 1: a replay may meet the next revocation
@@ -37,9 +36,9 @@ func newCrawl(o options, m *manager.Manager, credential *manager.Credential, bas
 	return c
 }
 
-// run crawls until ctx ends or the list is done; with a duration it begins the list
+// work crawls until ctx ends or the list is done; with a duration it begins the list
 // again until that is over. Requests under way at the end are finished.
-func (c *crawl) run(ctx context.Context) {
+func (c *crawl) work(ctx context.Context) {
 	if c.duration > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, c.duration)
@@ -69,7 +68,7 @@ func (c *crawl) fetch(url string) {
 	}
 	defer resp.Body.Close()
 	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
-		c.tally.count(0, fmt.Sprintf("%s: %v", url, err))
+		c.tally.count(0, url+": "+err.Error())
 		return
 	}
 	c.tally.count(resp.StatusCode, resp.Status+": "+url)
@@ -83,7 +82,7 @@ func (a answers) lost() int { return a[0] + a[http.StatusUnauthorized] }
 
 // A tally counts what happens to a crawl.
 type tally struct {
-	rejected, replayed atomic.Int64 // 401s met; of these, answered with another token
+	rejected, replayed atomic.Int64 // 401s met; of these, followed by a replay
 
 	mu          sync.Mutex
 	requests    int

@@ -19,8 +19,8 @@ import (
 	"golang.org/x/oauth2/clientcredentials"
 )
 
-// crawlList crawls the list that the options name. It opens the store and a manager
-// on it, manages one credential, and closes them.
+// crawlList crawls the list that the options name: with a store, a manager on it, and
+// one credential.
 func crawlList(ctx context.Context, o options, stdin io.Reader, out io.Writer) (a answers, err error) {
 	list, err := readList(o.urls, stdin)
 	if err != nil {
@@ -44,24 +44,22 @@ func crawlList(ctx context.Context, o options, stdin io.Reader, out io.Writer) (
 	defer func() { err = errors.Join(err, m.Close()) }() // before the store: it saves
 
 	base := http.DefaultTransport.(*http.Transport).Clone()
-	base.MaxIdleConns, base.MaxIdleConnsPerHost = 0, o.workers // with its 2 for a host, workers mostly dial
+	base.MaxIdleConns, base.MaxIdleConnsPerHost = 0, o.workers // with 2 per host, most of them would dial
 	defer base.CloseIdleConnections()
 	credential, err := o.credential(ctx, m, store, oauth.Options{Client: &http.Client{Transport: base}})
 	if err == nil {
-		_, err = credential.Token(ctx) // a login that does not work is better known now
+		_, err = credential.Token(ctx) // better now than a thousand times
 	}
 	if err != nil {
 		return nil, fmt.Errorf("no token: %w", err)
 	}
-	c := newCrawl(o, m, credential, base, list)
-	c.runAndReport(ctx, out)
-	return c.tally.answers, nil
+	return newCrawl(o, m, credential, base, list).run(ctx, out), nil
 }
 
 // credential is that of the client itself or, with a refresh token, of a user who has
-// logged in elsewhere. One store may hold many: the name tells them apart.
+// logged in elsewhere. One store may hold many, so its name tells which.
 func (o *options) credential(ctx context.Context, m *manager.Manager, store manager.Store, opts oauth.Options) (*manager.Credential, error) {
-	name := strings.Join([]string{o.clientID, o.tokenURL, o.scope}, " ")
+	name := fmt.Sprintf("%s %s %q %.8x", o.clientID, o.tokenURL, o.scope, sha256.Sum256([]byte(o.refreshToken)))
 	if o.refreshToken == "" {
 		return m.Manage(name, oauth.ClientCredentials(clientcredentials.Config{
 			ClientID:     o.clientID,
@@ -70,15 +68,13 @@ func (o *options) credential(ctx context.Context, m *manager.Manager, store mana
 			Scopes:       strings.Fields(o.scope),
 		}, opts)), nil
 	}
-
-	name += fmt.Sprintf(" %.8x", sha256.Sum256([]byte(o.refreshToken)))
 	user := m.Manage(name, oauth.RefreshToken(oauth2.Config{
 		ClientID:     o.clientID,
 		ClientSecret: o.clientSecret,
 		Endpoint:     oauth2.Endpoint{TokenURL: o.tokenURL},
 	}, opts))
 	stored, err := store.Load(ctx, []string{name})
-	if err != nil || stored[0].Login > 0 { // known, so it is spent: what is stored followed it
+	if err != nil || stored[0].Login > 0 { // spent by an earlier run: what is stored came of it
 		return user, err
 	}
 	return user, user.Install(ctx, manager.Token{RefreshToken: manager.NewSecret(o.refreshToken)})

@@ -90,16 +90,16 @@ func (o *options) flags() *flag.FlagSet {
 	flags := flag.NewFlagSet("crawler", flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // an error is one line from run, without all flags behind it
 	flags.StringVar(&o.urls, "urls", "", "crawl the URLs in this `file`, one a line; - is standard input; # begins a comment")
-	flags.Func("hosts", "the only `hosts` that get the token: api.example.com,http://intranet.example.com:8080", func(s string) error {
-		o.hosts = strings.Fields(strings.ReplaceAll(s, ",", " "))
-		return nil
-	})
 	flags.StringVar(&o.tokenURL, "token-url", "", "the `URL` of the authorization server's token endpoint")
 	flags.StringVar(&o.clientID, "client-id", "", "the `name` of this client at the authorization server")
 	flags.StringVar(&o.scope, "scope", "", "the `scopes` to ask for, space separated")
 	flags.StringVar(&o.store, "store", "", "keep tokens in this `file` from run to run (default: in memory)")
 	flags.IntVar(&o.workers, "workers", 1000, "how many requests at once, a `number`")
 	flags.DurationVar(&o.duration, "duration", 0, "how long to crawl (default: the list once; without a list 10s)")
+	flags.Func("hosts", "the only `hosts` that get the token: api.example.com,http://intranet.example.com:8080", func(s string) error {
+		o.hosts = strings.Fields(strings.ReplaceAll(s, ",", " "))
+		return nil
+	})
 	return flags
 }
 
@@ -109,22 +109,21 @@ func (o *options) check(flags *flag.FlagSet) (err error) {
 	case flags.NArg() > 0:
 		return fmt.Errorf("what is %q? URLs are read from a file: -urls FILE", flags.Arg(0))
 	case o.workers < 1 || o.duration < 0:
-		return fmt.Errorf("-workers %d -duration %v: there is no crawl without workers and time", o.workers, o.duration)
+		return fmt.Errorf("-workers %d, -duration %v: a crawl takes workers and time", o.workers, o.duration)
 	case o.urls == "":
 		flags.Visit(func(f *flag.Flag) {
 			if f.Name != "workers" && f.Name != "duration" {
 				err = fmt.Errorf("-%s needs -urls, the list to crawl", f.Name)
 			}
 		})
-		return err
 	case o.tokenURL == "" || o.clientID == "":
-		return errors.New("-urls needs -token-url and -client-id: where are tokens to be had, and who asks?")
+		err = errors.New("-urls needs -token-url and -client-id: where are tokens to be had, and who asks?")
 	case len(o.hosts) == 0:
-		return errors.New("-urls needs -hosts, such as -hosts api.example.com: the list may lead anywhere, so say who may see the token")
+		err = errors.New("-urls needs -hosts, such as -hosts api.example.com: the list may lead anywhere, so say who may see the token")
 	case o.clientSecret == "" && o.refreshToken == "":
-		return errors.New("the environment variable CLIENT_SECRET is not set: it is the client's secret")
+		err = errors.New("the environment variable CLIENT_SECRET is not set: it is the client's secret")
 	case o.refreshToken != "" && o.store == "":
-		return errors.New("REFRESH_TOKEN needs -store: it works once, and what follows it must be kept")
+		err = errors.New("REFRESH_TOKEN needs -store: it works once, and what follows it must be kept")
 	}
-	return nil
+	return err
 }

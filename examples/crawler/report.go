@@ -8,39 +8,32 @@ import (
 	"net/http"
 	"os"
 	"slices"
-	"strconv"
-	"sync"
 	"time"
 )
 
-// runAndReport crawls, and prints how it goes and what came of it.
-func (c *crawl) runAndReport(ctx context.Context, out io.Writer) {
+// run crawls, prints now and then how it goes, on a terminal in one line over and over,
+// and at the end what came of it.
+func (c *crawl) run(ctx context.Context, out io.Writer) answers {
 	begun := time.Now()
 	donec := make(chan struct{}) // closed when the crawl has ended
-	var live sync.WaitGroup
-	live.Go(func() { c.watch(out, begun, donec) })
-	c.run(ctx)
-	close(donec)
-	live.Wait()
-	c.summary(out, time.Since(begun))
-}
-
-// watch prints now and then how it goes: on a terminal one line over and over,
-// elsewhere a line each.
-func (c *crawl) watch(out io.Writer, begun time.Time, donec <-chan struct{}) {
-	every, format := 2*time.Second, "%s\n"
+	go func() {
+		defer close(donec)
+		c.work(ctx)
+	}()
+	every, format, end := 2*time.Second, "%s\n", "\n"
 	if isTerminal(out) {
-		every, format = 100*time.Millisecond, "\r%-79s" // blanks wipe out what was longer
-		defer fmt.Fprintf(out, "\r%79s\r", "")
+		every, format, end = 100*time.Millisecond, "\r%-79s", "\r%79s\r" // blanks wipe out the line before
 	}
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
 		select {
-		case <-donec:
-			return
 		case <-tick.C:
 			fmt.Fprintf(out, format, c.line(time.Since(begun)))
+		case <-donec:
+			fmt.Fprint(out, end)
+			c.summary(out, time.Since(begun))
+			return c.tally.answers
 		}
 	}
 }
@@ -62,34 +55,35 @@ func (c *crawl) line(elapsed time.Duration) string {
 		thousands(t.requests), thousands(t.answers.lost()), thousands(int(t.rejected.Load())), c.manager.Stats().Refreshes)
 }
 
-// summary is for when no worker is left.
+// summary is for when all workers are done.
 func (c *crawl) summary(out io.Writer, took time.Duration) {
-	t, stats, rejected := &c.tally, c.manager.Stats(), int(c.tally.rejected.Load())
-	say := func(label string, n int, format string, args ...any) {
-		fmt.Fprintf(out, "%-17s%10s  %s\n", label, thousands(n), fmt.Sprintf(format, args...))
+	say := func(n int, format string, args ...any) {
+		fmt.Fprintf(out, "%10s %s\n", thousands(n), fmt.Sprintf(format, args...))
 	}
-	fmt.Fprintln(out)
-	say("requests", t.requests, "by %s workers in %.1f s", thousands(c.workers), took.Seconds())
+	t, stats, rejected := &c.tally, c.manager.Stats(), int(c.tally.rejected.Load())
+	say(t.requests, "requests by %s workers in %.1f s", thousands(c.workers), took.Seconds())
 	for _, status := range slices.Sorted(maps.Keys(t.answers)) {
 		if status == 0 {
-			say("without answer", t.answers[0], "")
-			continue
+			say(t.answers[status], "without an answer")
+		} else {
+			say(t.answers[status], "answered %d %s", status, http.StatusText(status))
 		}
-		say(fmt.Sprint("answered ", status), t.answers[status], "%s", http.StatusText(status))
 	}
-	say("401s met", rejected, "%s of them replayed with a new token", thousands(int(t.replayed.Load())))
-	say("refreshes", int(stats.Refreshes), "one per 401 and caller would have been %s", thousands(rejected))
-	say("failed refreshes", int(stats.RefreshFailures), "")
-	say("longest wait", int(t.longestWait.Milliseconds()), "ms for a token")
+	say(rejected, "401s met, of which %s were replayed with a new token", thousands(int(t.replayed.Load())))
+	say(int(stats.Refreshes), "refreshes; one for each 401 would have been %s", thousands(rejected))
+	if stats.RefreshFailures > 0 {
+		say(int(stats.RefreshFailures), "refreshes that failed")
+	}
+	say(int(t.longestWait.Milliseconds()), "ms was the longest wait for a token")
 	for _, trouble := range t.troubles {
-		fmt.Fprintln(out, "  "+trouble)
+		fmt.Fprintln(out, " ", trouble)
 	}
 }
 
 // thousands writes 1234567 as 1,234,567.
 func thousands(n int) string {
 	if n < 1000 {
-		return strconv.Itoa(n)
+		return fmt.Sprint(n)
 	}
 	return fmt.Sprintf("%s,%03d", thousands(n/1000), n%1000)
 }

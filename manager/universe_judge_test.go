@@ -1,0 +1,106 @@
+package manager
+
+// write carries out a save, as the store's engine does.
+func (u *universe) write(i int) error {
+	p := &u.procs[i]
+	s := *p.save.snapshot
+	if p.save.fenced && u.lease != int8(i) && u.naive != "no check" {
+		return ErrLeaseLost
+	}
+	if p.save.expect != u.stored.Revision {
+		return ErrConflict
+	}
+	f, index := read(&s.Token)
+	switch {
+	case p.login:
+		u.current = f
+	case f != u.current:
+		u.fail("P%d overwrites the login of family %d with family %d", i, u.current, f)
+	}
+	if u.naive != "delete" && (s.Login < u.stored.Login || s.Login == u.stored.Login && s.Generation < u.stored.Generation) {
+		u.fail("P%d overwrites (%d, %d) with (%d, %d)", i, u.stored.Login, u.stored.Generation, s.Login, s.Generation)
+	}
+	if !s.Refusal.IsZero() && !u.families[f].dead && index == u.families[f].newest {
+		u.fail("P%d declares a living login dead", i)
+	}
+	if u.naive == "no mark" {
+		s.Mark = Mark{}
+	}
+	u.stored = s
+	if u.naive == "delete" && s.Tombstone() {
+		u.stored = Snapshot{}
+	}
+	u.note("       stored: rev=%d %s", u.stored.Revision, describeSnapshot(&u.stored))
+	return nil
+}
+
+// serve is the authorization server: a refresh token works once, and reuse
+// revokes its family.
+func (u *universe) serve(r *request) {
+	r.processed = true
+	f := &u.families[r.family]
+	switch {
+	case f.dead:
+	case r.index == f.newest:
+		f.newest++
+		r.answer = f.newest
+		u.note("       family %d: %d -> %d", r.family, r.index, f.newest)
+	default:
+		u.note("       family %d: %d is spent: REVOKED", r.family, r.index)
+		if r.family == u.current && u.leasing != lossy {
+			if u.held(r.family) {
+				u.fail("a living family is revoked")
+			}
+			if !r.guarded {
+				u.fail("a spent refresh token is sent, unguarded")
+			}
+		}
+		f.dead = true
+	}
+}
+
+// settled is what holds where nothing more happens by itself.
+func (u *universe) settled() {
+	for i := range u.procs {
+		p := &u.procs[i]
+		m := &p.machine
+		switch {
+		case p.open || p.asks > 0:
+			u.fail("a caller of P%d is never answered", i)
+		case p.controlling || i == 0 && int(p.controls) < len(u.rules.controls):
+			u.fail("a login of P%d is never answered", i)
+		case u.lease == int8(i):
+			u.fail("P%d keeps the lease for nothing", i)
+		case m.work != nil && (m.work.unsaved || m.work.dirty || m.work.next != nil):
+			u.fail("P%d never saves what it has", i)
+		case m.token != nil && u.stored.compare(m.token) < 0:
+			u.fail("P%d has (%d, %d), which is not stored", i, m.token.login, m.token.generation)
+		}
+	}
+	if f, _ := read(&u.stored.Token); f != u.current {
+		u.fail("the login of family %d is lost", u.current)
+	}
+	if u.current > 0 && !u.strayed && !u.families[u.current].dead && !u.held(u.current) {
+		u.fail("a living family is lost")
+	}
+}
+
+// pervert switches a rule of the protocol off in the machine itself.
+func (u *universe) pervert(i int) {
+	w := u.procs[i].machine.work
+	if w == nil {
+		return
+	}
+	switch u.naive {
+	case "no quiet time":
+		w.quiet = 0
+	case "retry at once": // as if a lost answer were an error like any other
+		if u.procs[i].machine.phase == resting {
+			w.mark = Mark{}
+		}
+	case "drop the answer": // whenever another write came between
+		if w.purpose == forStateCheck {
+			w.next, w.unsaved = nil, false
+		}
+	}
+}
