@@ -8,9 +8,12 @@ import (
 	"io"
 	"os"
 	"os/signal"
+
+	"example.com/tokenactor/bench/scene"
 )
 
 func main() {
+	scene.Serve()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))

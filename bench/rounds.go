@@ -12,12 +12,13 @@ import (
 
 // A table is what all contenders did in one scene with one number of callers.
 type table struct {
-	scene    scene.Scene
-	callers  int
-	duration time.Duration
-	rows     []row         // in the order of the contenders; ratios are to the first that can
-	again    row           // the first that can, once more at the end of each round
-	idle     time.Duration // what starting and ending the callers takes
+	scene      scene.Scene
+	callers    int
+	goroutines int
+	duration   time.Duration
+	rows       []row         // in the order of the contenders; ratios are to the first that can
+	again      row           // the first that can, once more at the end of each round
+	idle       time.Duration // what starting and ending the goroutines takes
 }
 
 // A row is what one contender did.
@@ -56,46 +57,62 @@ func (t *table) row(name string) *row {
 	return nil
 }
 
-// measure runs the contenders in turn, count times: A B C A, A B C A.
-func measure(ctx context.Context, s scene.Scene, cs []contender.Contender, callers, count int, d time.Duration) (table, error) {
-	t := table{scene: s, callers: callers, duration: d, rows: make([]row, len(cs))}
+// measure runs the contenders in turn, count times: A B C A, A B C A. A run lasts
+// d, or longer where the scene says so.
+func measure(ctx context.Context, s scene.Scene, cs []contender.Contender, callers, count int, d time.Duration) (t table, err error) {
+	stage, err := s.Open(ctx, callers)
+	if err != nil {
+		return table{}, failure(s, callers, err)
+	}
+	if stage.Close != nil {
+		defer func() {
+			if failed := stage.Close(); failed != nil {
+				err = errors.Join(err, failure(s, callers, failed))
+			}
+		}()
+	}
+	t = table{scene: s, callers: callers, goroutines: stage.Goroutines, duration: d * time.Duration(max(1, s.Longer)), rows: make([]row, len(cs))}
 	for i, c := range cs {
 		t.rows[i].contender = c
 	}
 	var idle []float64
 	for range count {
 		for i := range t.rows {
-			if err := t.rows[i].run(ctx, s, callers, d); err != nil {
+			if err := t.run(ctx, stage, &t.rows[i]); err != nil {
 				return table{}, err
 			}
 		}
 		if first := t.reference(); first != nil {
 			t.again.contender = first.contender
-			if err := t.again.run(ctx, s, callers, d); err != nil {
+			if err := t.run(ctx, stage, &t.again); err != nil {
 				return table{}, err
 			}
 		}
-		idle = append(idle, float64(scene.Idle(callers)))
+		idle = append(idle, float64(scene.Idle(t.goroutines)))
 	}
 	t.idle = time.Duration(summarize(idle).median)
 	return t, nil
 }
 
-// run adds one sample, or the reason why there is none.
-func (r *row) run(ctx context.Context, s scene.Scene, callers int, d time.Duration) error {
+func failure(s scene.Scene, callers int, err error) error {
+	return fmt.Errorf("bench: scene %s, %s: %w", s.Name, plural(callers, s.Noun), err)
+}
+
+// run adds one sample to r, or the reason why there is none.
+func (t *table) run(ctx context.Context, stage *scene.Stage, r *row) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("bench: %w", err)
 	}
 	if r.cannot != "" {
 		return nil
 	}
-	sample, err := s.Run(ctx, r.contender, callers, d)
+	sample, err := stage.Run(ctx, r.contender, t.duration)
 	if reason, ok := errors.AsType[scene.Cannot](err); ok {
 		r.cannot = string(reason)
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("bench: scene %s, contender %s, %d callers: %w", s.Name, r.contender.Name, callers, err)
+		return failure(t.scene, t.callers, fmt.Errorf("contender %s: %w", r.contender.Name, err))
 	}
 	r.samples = append(r.samples, sample)
 	return nil

@@ -9,7 +9,7 @@ import (
 
 // writeTable shows a table as text.
 func writeTable(w io.Writer, t table) {
-	fmt.Fprintf(w, "\n%s, %s: %s\n\n", t.scene.Name, plural(t.callers, "caller"), t.scene.About)
+	fmt.Fprintf(w, "\n%s, %s: %s\n\n", t.scene.Name, plural(t.callers, t.scene.Noun), t.scene.About)
 	ref := t.reference()
 	fmt.Fprintf(w, "%-12s", "contender")
 	for _, m := range t.scene.Metrics {
@@ -38,7 +38,7 @@ func writeTable(w io.Writer, t table) {
 			ref.contender.Name, digits(noise.median), digits(noise.min), digits(noise.max))
 	}
 	fmt.Fprintf(w, "harness: starting and ending %s takes %v of each run of %v\n",
-		plural(t.callers, "caller"), t.idle.Round(time.Microsecond), t.duration)
+		plural(t.goroutines, "goroutine"), t.idle.Round(time.Microsecond), t.duration)
 }
 
 // ratio compares the first metric of two rows, round by round.

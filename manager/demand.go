@@ -53,10 +53,12 @@ func (m *machine) replayed(t *turn, msg replayed) {
 	switch {
 	case w == nil || !m.token.same(msg.token):
 	case msg.accepted:
-		w.born, w.quick, w.barren, w.barrenUntil = 0, 0, 0, 0
+		w.born, w.quick, w.fruitless, w.barren, w.barrenUntil = 0, 0, 0, 0, 0
 	case w.born != 0:
 		w.born = 0
-		m.barren(t)
+		if w.fruitless++; w.fruitless >= fruitlessLimit { // one may have been revoked just then
+			m.barren(t)
+		}
 	}
 }
 

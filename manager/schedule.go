@@ -10,18 +10,19 @@ const never = math.MaxInt64
 
 // Bounds of design section 6 that no Policy changes.
 const (
-	maxSkew       = 10 * time.Second
-	maxWindow     = 5 * time.Minute
-	maxJitter     = time.Hour
-	maxRetryAfter = 10 * time.Minute
-	maxWarning    = 7 * 24 * time.Hour
-	permanentWait = 5 * time.Minute
-	shortestLife  = 10 * time.Millisecond // less than that left on arrival is expired, or renewing would be a loop
-	quietMargin   = time.Second
-	leaseMargin   = time.Second
-	bornFresh     = 5 * time.Second // rejected younger than that: perhaps not the token's fault
-	quickLimit    = 3               // so many of those in a row: certainly not
-	doubtLimit    = 3               // refusals for an unknown reason that are tried again
+	maxSkew        = 10 * time.Second
+	maxWindow      = 5 * time.Minute
+	maxJitter      = time.Hour
+	maxRetryAfter  = 10 * time.Minute
+	maxWarning     = 7 * 24 * time.Hour
+	permanentWait  = 5 * time.Minute
+	shortestLife   = 10 * time.Millisecond // less than that left on arrival is expired, or renewing would be a loop
+	quietMargin    = time.Second
+	leaseMargin    = time.Second
+	bornFresh      = 5 * time.Second // rejected younger than that: perhaps not the token's fault
+	fruitlessLimit = 2               // replays with new tokens in a row that were rejected: not the token's fault
+	quickLimit     = 3               // so many of those in a row: certainly not
+	doubtLimit     = 3               // refusals for an unknown reason that are tried again
 )
 
 // skew is the allowance before expiry for a token of that life.

@@ -1,6 +1,7 @@
 package manager
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 )
@@ -190,10 +191,11 @@ func (u *universe) tidy() {
 	})
 }
 
-// control installs a token of the second family, or logs out.
+// control logs in, which begins a new family, or out.
 func (u *universe) control(i int) {
 	if u.rules.controls[u.procs[i].controls] == 'i' {
-		u.step(i, install{2, coin(2, 1)})
+		u.logins++
+		u.step(i, install{2, coin(u.logins, 1)})
 	} else {
 		u.step(i, forget{2})
 	}

@@ -21,7 +21,8 @@ type universe struct {
 	stored   Snapshot
 	lease    int8 // who holds it, -1: nobody
 	requests []request
-	families [3]family // [0] is nobody's
+	families [6]family // [0] is nobody's
+	logins   byte      // families begun
 	current  byte      // the family of the last durable login, 0: logged out
 	budget   budget
 	strayed  bool // an answer was lost for good by a crash or a time-out
@@ -91,8 +92,10 @@ type request struct {
 }
 
 func (r *rules) universe() *universe {
-	u := &universe{rules: r, now: 1, lease: -1, budget: r.start, current: 1}
-	u.families[1].newest, u.families[2].newest = 1, 1
+	u := &universe{rules: r, now: 1, lease: -1, budget: r.start, logins: 1, current: 1}
+	for f := range u.families {
+		u.families[f].newest = 1
+	}
 	u.stored = Snapshot{Token: *coin(1, 1), Login: 1, Generation: 1, Revision: 1}
 	for i := range r.procs {
 		u.procs = append(u.procs, process{asks: r.renewals, rejected: coin(1, 1)})
@@ -111,7 +114,7 @@ func (u *universe) boot(i int) {
 	p.locking, p.queued, p.load, p.save, p.answered, p.last = false, false, false, nil, false, nil
 }
 
-var coins [3][12]*Token
+var coins [6][10]*Token
 
 // coin is the token of that family and index. Tokens are immutable, so each is
 // made once.

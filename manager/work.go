@@ -40,6 +40,7 @@ type work struct {
 	// Rejections that renewing does not mend.
 	born        int64 // when a renewal for a rejection brought the token; 0: otherwise, or a replay was accepted
 	quick       int   // tokens in a row that were rejected soon after birth
+	fruitless   int   // tokens in a row whose first replay was rejected
 	barren      int   // times in a row that renewing did not help
 	barrenUntil int64
 
@@ -77,7 +78,7 @@ func (m *machine) settle() {
 	w := m.work
 	if w == nil || m.phase != resting || w.purpose != forNothing || w.leased || w.unsaved || w.dirty || w.leaving != nil ||
 		len(w.waiters)+len(w.controls) > 0 || !w.mark.IsZero() || !w.refusal.IsZero() || w.failure != nil ||
-		w.retry > 0 || w.loadErr != nil || w.next != nil || w.born != 0 || w.barren != 0 || w.heard > m.revision {
+		w.retry > 0 || w.loadErr != nil || w.next != nil || w.born != 0 || w.fruitless+w.barren != 0 || w.heard > m.revision {
 		return
 	}
 	m.work = nil

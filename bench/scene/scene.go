@@ -17,12 +17,30 @@ type Scene struct {
 	// which less is better.
 	Metrics []Metric
 
-	// Callers are the numbers of goroutines that it is run with by default.
+	// Callers are the numbers that it is run with by default, Least is the
+	// least that it can be run with, and Noun is what they count. The results
+	// call them callers whatever they count.
 	Callers []int
+	Least   int
+	Noun    string
+
+	// Longer is how many times -duration a run lasts; 0: once.
+	Longer int
+
+	// Open makes what all runs with that number share.
+	Open func(ctx context.Context, callers int) (*Stage, error)
+}
+
+// A Stage is a Scene with one number of callers.
+type Stage struct {
+	Goroutines int // how many a run has
 
 	// Run sets a new one of the contender up, warms it up, measures for about
 	// d, and stops it. Only the measuring is timed.
-	Run func(ctx context.Context, c contender.Contender, callers int, d time.Duration) (Sample, error)
+	Run func(ctx context.Context, c contender.Contender, d time.Duration) (Sample, error)
+
+	// Close ends what Open made. Nil: nothing to end.
+	Close func() error
 }
 
 // A Metric is one number of a Sample. Names are stable: results are compared
@@ -38,4 +56,4 @@ type Cannot string
 func (c Cannot) Error() string { return "cannot: " + string(c) }
 
 // All lists the scenes in the order in which they run.
-var All = []Scene{Read}
+var All = []Scene{Read, RoundTrip, RoundTripLong, Crawl}

@@ -1,0 +1,55 @@
+package scene
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"example.com/tokenactor/bench/contender"
+)
+
+// accessToken is of the usual size of an opaque token.
+const accessToken = "an-opaque-access-token-of-the-usual-forty-odd-bytes"
+
+// A subject is a contender set up, with a token of one hour to be had.
+type subject struct {
+	made   any
+	logins atomic.Int32
+}
+
+func open(c contender.Contender, access string) (*subject, error) {
+	s := new(subject)
+	made, err := c.Open(func(context.Context) (contender.Token, error) {
+		s.logins.Add(1)
+		return contender.Token{Access: access, Expiry: time.Now().Add(time.Hour)}, nil
+	})
+	s.made = made
+	return s, err
+}
+
+// A Decorator is a contender that puts its token into requests.
+type Decorator interface {
+	// Transport gives the RoundTripper that a user would put around base.
+	Transport(base http.RoundTripper) (http.RoundTripper, error)
+}
+
+func (s *subject) transport(base http.RoundTripper) (http.RoundTripper, error) {
+	d, ok := s.made.(Decorator)
+	if !ok {
+		return nil, Cannot("it offers no http.RoundTripper")
+	}
+	return d.Transport(base)
+}
+
+// close stops the contender. More than the one login it began with is an error:
+// then something else than a valid token was measured.
+func (s *subject) close() error {
+	err := contender.Close(s.made)
+	if n := s.logins.Load(); n > 1 {
+		err = errors.Join(err, fmt.Errorf("%d logins while one token was valid, want 1", n))
+	}
+	return err
+}

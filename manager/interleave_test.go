@@ -1,0 +1,175 @@
+package manager
+
+import (
+	"flag"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+var depth = flag.Int("depth", 0, "how deep TestInterleavings looks: 0 some seconds, 1 a minute, 2 as long as it takes")
+
+// TestInterleavings drives real machines through all interleavings of the worlds
+// below, depth first, and prunes states that it has seen. docs/protocol has the
+// model that this test ties the code to. In each state it holds that
+//
+//   - a spent refresh token is only ever presented by a guarded try, and never
+//     while somebody has a newer one: no living family is revoked,
+//   - no acknowledged login or logout is overwritten,
+//   - no answer is dropped that carries the newest refresh token,
+//   - each process publishes only forward, and only what is stored or said not to be,
+//   - one refresh is under way, whatever the number of processes;
+//
+// and at the end of each that every caller was answered and all is saved.
+func TestInterleavings(t *testing.T) {
+	total, begin := 0, time.Now()
+	for _, w := range worlds() {
+		if w.depth > *depth {
+			continue
+		}
+		states, broken := explore(&w.rules)
+		t.Logf("%-28s %8d states", w.name, states)
+		if broken != "" {
+			t.Errorf("%s: %s", w.name, broken)
+		}
+		total += states
+	}
+	t.Logf("%d states in %v", total, time.Since(begin).Round(time.Millisecond))
+}
+
+// TestNaiveForms switches one rule off at a time, in the test alone. Each must
+// make the search find what the rule is there for.
+func TestNaiveForms(t *testing.T) {
+	for _, n := range []struct {
+		naive string
+		world rules
+		want  string
+	}{
+		{"no quiet time", rules{start: budget{crash: 1}}, "revoked"},
+		{"no mark", rules{start: budget{crash: 1}}, "unguarded"},
+		{"retry at once", rules{start: budget{giveUp: 1}}, "unguarded"},
+		{"unlock first", rules{}, "revoked"},
+		{"no hold", rules{start: budget{fail: 1}}, "revoked"},
+		{"no check", rules{leasing: bounded, start: budget{steal: 1}}, "unguarded"},
+		{"drop the answer", rules{leasing: lossy, start: budget{steal: 1}}, "dropped"},
+		{"delete", rules{controls: []byte("f")}, "overwrites the login"},
+	} {
+		world := n.world
+		world.name, world.procs, world.renewals = n.naive, 2, 1
+		if _, broken := explore(&world); broken != "" {
+			t.Errorf("the world of %q is broken without it: %s", n.naive, broken)
+		}
+		world = n.world
+		world.name, world.procs, world.renewals, world.naive = n.naive, 2, 1, n.naive
+		states, broken := explore(&world)
+		first, _, _ := strings.Cut(broken, "\n")
+		t.Logf("%-16s found after %6d states: %s", n.naive, states, first)
+		if !strings.Contains(first, n.want) {
+			t.Errorf("%s: got %q, want one with %q", n.naive, broken, n.want)
+		}
+	}
+}
+
+// A search is one walk through a world.
+type search struct {
+	seen   map[key]struct{}
+	buffer []byte
+	path   []move
+}
+
+// explore walks through all states of a world. It gives their number, and the
+// story of the first that is broken.
+func explore(r *rules) (states int, broken string) {
+	s := search{seen: make(map[key]struct{})}
+	defer func() {
+		states = len(s.seen)
+		if v, ok := recover().(violation); ok {
+			broken = string(v) + "\n" + replay(r, s.path)
+		}
+	}()
+	s.walk(r.universe())
+	return
+}
+
+// longest bounds a path: one that is longer never ends.
+const longest = 400
+
+func (s *search) walk(u *universe) {
+	k := keyOf(u, &s.buffer)
+	if _, ok := s.seen[k]; ok {
+		return
+	}
+	s.seen[k] = struct{}{}
+	if len(s.path) > longest {
+		u.fail("it never ends")
+	}
+	var room [24]move
+	moves := u.moves(room[:0])
+	goesOn := false
+	for _, m := range moves {
+		goesOn = goesOn || m.kind < adversity
+		v := u.clone()
+		s.path = append(s.path, m)
+		v.make(m)
+		s.walk(v)
+		s.path = s.path[:len(s.path)-1]
+	}
+	if !goesOn {
+		u.settled()
+	}
+}
+
+// replay tells the story of a path.
+func replay(r *rules, path []move) string {
+	var lines []string
+	u := r.universe()
+	u.trace = &lines
+	defer func() { _ = recover() }()
+	tell := func() string { return strings.Join(lines, "\n") }
+	for _, m := range path {
+		func() {
+			defer func() {
+				if p := recover(); p != nil {
+					lines = append(lines, fmt.Sprint(p))
+				}
+			}()
+			u.make(m)
+		}()
+	}
+	return tell()
+}
+
+type namedWorld struct {
+	rules
+	depth int
+}
+
+// worlds are what TestInterleavings walks through.
+func worlds() []namedWorld {
+	world := func(depth int, name string, r rules) namedWorld {
+		r.name = name
+		r.procs = max(r.procs, 2)
+		r.renewals = max(r.renewals, 1)
+		return namedWorld{r, depth}
+	}
+	return []namedWorld{
+		world(0, "nothing happens", rules{renewals: 2}),
+		world(0, "lock", rules{start: budget{crash: 1, giveUp: 1}}),
+		world(0, "lock, drop", rules{start: budget{giveUp: 1, drop: 1}}),
+		world(0, "lock, failing saves", rules{start: budget{fail: 1, unclear: 1}}),
+		world(0, "lock, login", rules{controls: []byte("i"), start: budget{crash: 1}}),
+		world(0, "lock, logout, login", rules{controls: []byte("fi"), start: budget{news: 1}}),
+		world(0, "lease", rules{leasing: bounded, start: budget{steal: 1, crash: 1}}),
+		world(0, "lease, lost answer", rules{leasing: bounded, start: budget{steal: 1, giveUp: 1}}),
+		world(0, "lease, logout", rules{leasing: bounded, controls: []byte("f"), start: budget{steal: 1}}),
+		world(0, "lossy lease", rules{leasing: lossy, start: budget{steal: 1, crash: 1}}),
+		world(0, "three", rules{procs: 3, start: budget{crash: 1}}),
+		world(1, "lock, all", rules{start: budget{crash: 1, giveUp: 1, drop: 1, fail: 1}}),
+		world(1, "lock, all, twice", rules{renewals: 2, start: budget{crash: 1, giveUp: 1, fail: 1}}),
+		world(1, "lock, two crashes", rules{start: budget{crash: 2, giveUp: 1, drop: 1}}),
+		world(1, "lease, all", rules{leasing: bounded, start: budget{steal: 1, crash: 1, giveUp: 1, fail: 1}}),
+		world(1, "lease, login", rules{leasing: bounded, controls: []byte("fi"), start: budget{steal: 1, fail: 1}}),
+		world(1, "three, lease", rules{procs: 3, leasing: bounded, start: budget{crash: 1, steal: 1}}),
+	}
+}

@@ -1,0 +1,175 @@
+package manager
+
+import (
+	"hash/maphash"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A key tells universes apart whose futures differ. Serial numbers are left out,
+// revisions are counted from the store's, times from now, since only their
+// differences matter.
+type key uint64
+
+var keySeed = maphash.MakeSeed()
+
+// A keyer writes down what counts.
+type keyer struct {
+	u *universe
+	b []byte
+}
+
+// keyOf gives the key of u. The buffer is used again.
+func keyOf(u *universe, buffer *[]byte) key {
+	k := keyer{u, (*buffer)[:0]}
+	k.snapshot(&u.stored)
+	b := u.budget
+	k.add(byte(u.lease), u.current, u.logins, byte(b.crash), byte(b.giveUp), byte(b.drop), byte(b.fail), byte(b.unclear), byte(b.steal), byte(b.news))
+	k.flags(u.strayed)
+	for _, f := range u.families {
+		k.add(f.newest)
+		k.flags(f.dead)
+	}
+	for i := range u.procs {
+		p := &u.procs[i]
+		k.add('P', p.incarnation, p.asks, p.controls)
+		k.flags(p.open, p.controlling, p.locking, p.load, p.save != nil, p.login, p.answered, p.answer != nil)
+		k.token(p.rejected)
+		k.token(p.last)
+		if s := p.save; s != nil {
+			k.revision(s.expect)
+			k.flags(s.fenced)
+			k.snapshot(s.snapshot)
+			if p.answered {
+				k.text(p.answer)
+			}
+		}
+		k.machine(&p.machine)
+	}
+	for _, r := range u.requests {
+		k.add('R', byte(r.from), byte(r.attempt), r.family, r.index, r.answer)
+		k.flags(r.guarded, r.waiting, r.processed, r.dropped)
+	}
+	*buffer = k.b
+	return key(maphash.Bytes(keySeed, k.b))
+}
+
+func (k *keyer) add(b ...byte) { k.b = append(k.b, b...) }
+
+func (k *keyer) flags(set ...bool) {
+	bits := byte(0)
+	for i, f := range set {
+		if f {
+			bits |= 1 << i
+		}
+	}
+	k.add(bits)
+}
+
+func (k *keyer) token(t *Token) {
+	if t == nil {
+		k.add(255)
+		return
+	}
+	f, index := read(t)
+	k.add(f, index, byte(t.login), byte(t.generation))
+}
+
+func (k *keyer) revision(r uint64) { k.add(byte(k.u.stored.Revision - r)) }
+
+func (k *keyer) time(at int64) {
+	switch {
+	case at == 0:
+		k.add(0)
+	case at == never:
+		k.add(1)
+	case at <= k.u.now:
+		k.add(2)
+	default:
+		k.add(3 + byte((at-k.u.now)/int64(time.Second)))
+	}
+}
+
+func (k *keyer) text(err error) {
+	if err == nil {
+		k.add(0)
+		return
+	}
+	k.add([]byte(err.Error())...)
+}
+
+func (k *keyer) mark(m *Mark) {
+	k.add(m.Owner[0], m.Owner[1], byte(m.Attempt), byte(m.Login), byte(m.Generation))
+	k.flags(m.Guarded)
+}
+
+func (k *keyer) snapshot(s *Snapshot) {
+	k.token(&s.Token)
+	k.add(byte(s.Login), byte(s.Generation))
+	k.mark(&s.Mark)
+	k.flags(s.Refusal.IsZero(), s.Refusal.Lost)
+}
+
+// encoded are the fields of machine and work that machine writes down; skipped
+// are those that cannot differ, or do not matter, in these worlds: serial numbers,
+// what only Idle, expiry, a limit of the store or Release use, and how often
+// something failed, since the dice say that no failure costs a wait.
+const (
+	encoded = " token work revision usable due attempt phase loaded published source" +
+		" waiters controls login purpose leased early forRejection overdue parent next nextMark mark ownerless quiet refusal" +
+		" failure final doubts retry born quick barren barrenUntil unsaved dirty saveRetry heard late "
+	skipped = " name set read op parked warned limit saveErr hung sentAt sentWall failures saves loads loadRetry loadErr leaving lastTry "
+)
+
+func (k *keyer) machine(m *machine) {
+	k.token(m.token)
+	k.revision(m.revision)
+	k.time(m.usable)
+	k.time(m.due)
+	k.add(byte(m.attempt), byte(m.phase), byte(m.source))
+	w := m.work
+	k.flags(m.loaded, m.published, w != nil)
+	if w == nil {
+		return
+	}
+	k.flags(w.leased, w.early, w.forRejection, w.overdue, w.ownerless, w.final, w.unsaved, w.dirty)
+	k.flags(w.late != nil, w.refusal.IsZero(), w.refusal.Lost, w.born == 0, w.heard > m.revision)
+	k.add(byte(w.purpose), byte(w.doubts), byte(w.quick), byte(w.barren), byte(len(w.waiters)), byte(len(w.controls)))
+	for _, c := range w.waiters {
+		k.token(c.rejected)
+	}
+	for _, c := range w.controls {
+		k.token(c.token)
+	}
+	k.token(w.login)
+	k.token(w.parent)
+	k.token(w.next)
+	if w.late != nil {
+		k.token(w.late.token)
+		k.text(w.late.err)
+	}
+	k.mark(&w.nextMark)
+	k.mark(&w.mark)
+	k.time(w.quiet)
+	k.time(w.retry)
+	k.time(w.barrenUntil)
+	k.time(w.saveRetry)
+	if f := w.failure; f != nil {
+		k.flags(f.Lost, f.RetryAt.IsZero())
+	}
+}
+
+// TestKeyKnowsEveryField fails when the machine has got a field of which the key
+// does not know whether it matters.
+func TestKeyKnowsEveryField(t *testing.T) {
+	for _, of := range []reflect.Type{reflect.TypeFor[machine](), reflect.TypeFor[work]()} {
+		for i := range of.NumField() {
+			name := " " + of.Field(i).Name + " "
+			if !strings.Contains(encoded+skipped, name) {
+				t.Errorf("the field%sof %s is neither encoded nor skipped", name, of.Name())
+			}
+		}
+	}
+}
