@@ -52,7 +52,7 @@ func (h *herald) log(e Event) {
 	if !h.logger.Enabled(ctx, level) {
 		return
 	}
-	attrs := []slog.Attr{slog.Any("token", e)}
+	attrs := e.LogValue().Group()
 	if p, ok := errors.AsType[*panicError](e.Err); ok {
 		attrs = append(attrs, slog.String("stack", string(p.stack)))
 	}

@@ -76,7 +76,14 @@ func (m *machine) reloaded(t *turn, s *Snapshot, err error) {
 		return
 	}
 	m.adopt(t, s)
-	w.ownerless = true
+	if w.leased && t.lease == 0 { // lost meanwhile: its new holder may be about to send
+		m.unlock(t)
+		return
+	}
+	if !w.ownerless { // from now on nobody sends under this mark
+		w.ownerless = true
+		w.quiet = after(t.now, w.mark.Limit+quietMargin)
+	}
 	if m.wanted(t) {
 		m.enqueue(t)
 	}

@@ -28,7 +28,7 @@ type work struct {
 
 	// What stands in the way of the next one.
 	mark      Mark  // stored and unresolved, or that of the running attempt
-	ownerless bool  // it was there when we held the lease: nobody is at work on it
+	ownerless bool  // it was there when we held the lease: nobody will send under it
 	quiet     int64 // no guarded try before that
 	refusal   Refusal
 	failure   *RefreshError // the last, until a refresh succeeds
