@@ -51,9 +51,9 @@ func TestNaiveForms(t *testing.T) {
 		{"retry at once", rules{start: budget{giveUp: 1}}, "unguarded"},
 		{"unlock first", rules{}, "revoked"},
 		{"no hold", rules{start: budget{fail: 1}}, "revoked"},
-		{"no check", rules{leasing: bounded, start: budget{steal: 1}}, "unguarded"},
+		{"no check", rules{leasing: bounded, start: budget{steal: 1}}, "revoked"},
 		{"drop the answer", rules{leasing: lossy, start: budget{steal: 1}}, "dropped"},
-		{"delete", rules{controls: []byte("f")}, "overwrites the login"},
+		{"delete", rules{controls: []byte("f")}, "after a logout"},
 	} {
 		world := n.world
 		world.name, world.procs, world.renewals = n.naive, 2, 1
@@ -149,27 +149,38 @@ type namedWorld struct {
 func worlds() []namedWorld {
 	world := func(depth int, name string, r rules) namedWorld {
 		r.name = name
-		r.procs = max(r.procs, 2)
+		if r.procs == 0 {
+			r.procs = 2
+		}
 		r.renewals = max(r.renewals, 1)
 		return namedWorld{r, depth}
 	}
 	return []namedWorld{
-		world(0, "nothing happens", rules{renewals: 2}),
-		world(0, "lock", rules{start: budget{crash: 1, giveUp: 1}}),
-		world(0, "lock, drop", rules{start: budget{giveUp: 1, drop: 1}}),
-		world(0, "lock, failing saves", rules{start: budget{fail: 1, unclear: 1}}),
-		world(0, "lock, login", rules{controls: []byte("i"), start: budget{crash: 1}}),
-		world(0, "lock, logout, login", rules{controls: []byte("fi"), start: budget{news: 1}}),
+		world(0, "nothing happens", rules{renewals: 3}),
+		world(0, "alone", rules{procs: 1, alone: true, renewals: 2, start: budget{crash: 2, giveUp: 2, drop: 1, fail: 1, late: 1}}),
+		world(0, "alone, login", rules{procs: 1, alone: true, controls: []byte("ifi"), start: budget{crash: 1, giveUp: 1, late: 1}}),
+		world(0, "lock", rules{start: budget{crash: 1, giveUp: 1, drop: 1, fail: 1}}),
+		world(0, "lock, hasty", rules{hasty: true, start: budget{crash: 1, giveUp: 1, news: 1}}),
+		world(0, "lock, failing store", rules{closed: true, start: budget{fail: 1, unclear: 1, late: 1}}),
+		world(0, "lock, late write", rules{closed: true, start: budget{crash: 1, late: 1}}),
+		world(0, "lock, login", rules{controls: []byte("i"), start: budget{crash: 1, unclear: 1}}),
+		world(0, "lock, logout, login", rules{controls: []byte("fi"), start: budget{giveUp: 1, late: 1}}),
 		world(0, "lease", rules{leasing: bounded, start: budget{steal: 1, crash: 1}}),
-		world(0, "lease, lost answer", rules{leasing: bounded, start: budget{steal: 1, giveUp: 1}}),
-		world(0, "lease, logout", rules{leasing: bounded, controls: []byte("f"), start: budget{steal: 1}}),
+		world(0, "lease, lost answer", rules{leasing: bounded, start: budget{steal: 2, giveUp: 1}}),
+		world(0, "lease, login", rules{leasing: bounded, controls: []byte("fi"), start: budget{steal: 1, fail: 1}}),
 		world(0, "lossy lease", rules{leasing: lossy, start: budget{steal: 1, crash: 1}}),
-		world(0, "three", rules{procs: 3, start: budget{crash: 1}}),
-		world(1, "lock, all", rules{start: budget{crash: 1, giveUp: 1, drop: 1, fail: 1}}),
-		world(1, "lock, all, twice", rules{renewals: 2, start: budget{crash: 1, giveUp: 1, fail: 1}}),
+		world(0, "three, lock", rules{procs: 3, start: budget{crash: 1}}),
+		world(1, "alone, login, all", rules{procs: 1, alone: true, controls: []byte("ifi"), start: budget{crash: 2, giveUp: 1, unclear: 1, late: 1}}),
+		world(1, "lock, login, news", rules{controls: []byte("i"), start: budget{crash: 1, unclear: 1, news: 1}}),
+		world(1, "lock, twice", rules{renewals: 2, start: budget{crash: 1, giveUp: 1, fail: 1}}),
 		world(1, "lock, two crashes", rules{start: budget{crash: 2, giveUp: 1, drop: 1}}),
+		world(1, "lock, login, all", rules{controls: []byte("if"), start: budget{crash: 1, giveUp: 1, fail: 1}}),
+		world(1, "lock, failing, all", rules{closed: true, start: budget{crash: 1, giveUp: 1, fail: 2, unclear: 1, late: 1}}),
 		world(1, "lease, all", rules{leasing: bounded, start: budget{steal: 1, crash: 1, giveUp: 1, fail: 1}}),
-		world(1, "lease, login", rules{leasing: bounded, controls: []byte("fi"), start: budget{steal: 1, fail: 1}}),
+		world(1, "lossy lease, all", rules{leasing: lossy, start: budget{steal: 2, crash: 1, giveUp: 1}}),
 		world(1, "three, lease", rules{procs: 3, leasing: bounded, start: budget{crash: 1, steal: 1}}),
+		world(2, "lock, all, twice", rules{renewals: 2, start: budget{crash: 2, giveUp: 1, drop: 1, fail: 1}}),
+		world(2, "lease, login, all", rules{leasing: bounded, controls: []byte("fi"), start: budget{steal: 1, crash: 1, giveUp: 1, fail: 1}}),
+		world(2, "three, all", rules{procs: 3, start: budget{crash: 1, giveUp: 1, fail: 1}}),
 	}
 }

@@ -43,15 +43,13 @@ func (m *machine) saveLogin(t *turn) {
 	m.save(t, forLogin, Snapshot{Token: *m.work.login}, false)
 }
 
-// number makes the login newer than what we have.
+// number makes the login, or logout, newer than what we have. A logout counts as
+// a generation too: of two that are numbered alike, only one was ever stored.
 func (m *machine) number() {
 	next := m.work.login
-	next.login = 1
+	next.login, next.generation = 1, 1
 	if m.token != nil {
-		next.login, next.generation = m.token.login+1, m.token.generation
-	}
-	if m.work.controls[0].token != nil {
-		next.generation++
+		next.login, next.generation = m.token.login+1, m.token.generation+1
 	}
 }
 
@@ -96,7 +94,7 @@ func (m *machine) loggedIn(t *turn, err error) {
 		m.clear()
 		m.take(t, next, left)
 		m.source = SourceLogin
-		w.unsaved = err != nil
+		w.unsaved, w.unstored = err != nil, err != nil
 		if c.token != nil {
 			m.say(t, EventInstalled, nil)
 		} else {

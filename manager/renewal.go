@@ -155,7 +155,7 @@ func (m *machine) markChecked(t *turn, s *Snapshot, err error) {
 	w := m.work
 	m.phase = resting
 	switch {
-	case err == nil && s.Mark.Owner == m.set.owner && s.Mark.Attempt == uint64(m.attempt):
+	case err == nil && s.Mark.same(w.nextMark):
 		m.revision = s.Revision
 		m.check(t)
 		return
@@ -174,6 +174,10 @@ func (m *machine) markChecked(t *turn, s *Snapshot, err error) {
 		m.putOff(t, notSaved(w.saveErr))
 		return
 	}
+	if m.leaseShort(t) { // a sibling may be at work
+		m.breakOff(t, errShortLease)
+		return
+	}
 	// Availability before the last bit of safety, and said so.
 	t.emit(event{Event{Kind: EventUnmarked, Attempt: uint64(m.attempt), Generation: m.generation(), Err: w.saveErr}})
 	w.mark, w.dirty = w.nextMark, true
@@ -186,8 +190,8 @@ func (m *machine) check(t *turn) {
 	w := m.work
 	before := w.mark
 	w.mark = w.nextMark
-	w.unsaved, w.dirty = false, false // the mark's snapshot had it all
-	short := w.leased && t.lease >= 0 && t.lease < int64(m.set.policy.limit()+m.set.saveLimit+leaseMargin)
+	w.unsaved, w.unstored, w.dirty = false, false, false // the mark's snapshot had it all
+	short := m.leaseShort(t)
 	if !short && len(w.controls) == 0 && w.leaving == nil {
 		m.send(t)
 		return
@@ -208,6 +212,12 @@ func (m *machine) breakOff(t *turn, err error) {
 		m.putOff(t, err)
 	}
 	m.work.brokenOff = true
+}
+
+// leaseShort reports whether a refresh begun now, and the save of its answer, may
+// outlive the lease.
+func (m *machine) leaseShort(t *turn) bool {
+	return m.work.leased && t.lease >= 0 && t.lease < int64(m.set.policy.limit()+m.set.saveLimit+leaseMargin)
 }
 
 // send calls the Refresher.

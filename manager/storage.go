@@ -128,7 +128,7 @@ func (m *machine) found(t *turn, s *Snapshot) {
 func (m *machine) adopt(t *turn, s *Snapshot) {
 	w := m.doing()
 	m.revision = s.Revision
-	switch s.compare(m.token) {
+	switch m.order(s, m.token) {
 	case -1:
 		if !w.unsaved {
 			w.unsaved = true
@@ -138,6 +138,10 @@ func (m *machine) adopt(t *turn, s *Snapshot) {
 	case 1:
 		m.supersede(t, s)
 	case 0:
+		if !s.holds(m.token) {
+			m.supersede(t, s)
+			break
+		}
 		if w.dirty && s.Refusal.IsZero() && (!w.refusal.IsZero() || s.Mark.IsZero() && !w.mark.IsZero()) {
 			return // a refusal, or the mark of what was sent without, is owed to the store still
 		}
@@ -154,6 +158,7 @@ func (m *machine) supersede(t *turn, s *Snapshot) {
 	if !token.Expiry.IsZero() {
 		left = token.Expiry.Sub(time.Unix(0, t.wall))
 	}
+	m.work.unstored = false
 	known := m.token != nil
 	m.clear()
 	m.take(t, &token, left)
@@ -172,6 +177,23 @@ func (s *Snapshot) compare(token *Token) int {
 	return cmp.Or(cmp.Compare(s.Login, token.login), cmp.Compare(s.Generation, token.generation))
 }
 
+// order compares s with a token of ours. A login of ours that was never stored
+// gives way to any that was: somebody was told that theirs stands.
+func (m *machine) order(s *Snapshot, ours *Token) int {
+	if m.work.unstored && s.Login >= ours.login && !s.holds(ours) {
+		return 1
+	}
+	return s.compare(ours)
+}
+
+// holds reports whether s has the secrets of token.
+func (s *Snapshot) holds(token *Token) bool {
+	if token == nil {
+		token = &Token{}
+	}
+	return s.Token.AccessToken.Equal(token.AccessToken) && s.Token.RefreshToken.Equal(token.RefreshToken)
+}
+
 // heed takes over the stored refusal, and the stored mark with the time when it
 // was first seen.
 func (m *machine) heed(t *turn, s *Snapshot) {
@@ -180,7 +202,7 @@ func (m *machine) heed(t *turn, s *Snapshot) {
 		w.failure = nil
 	}
 	w.refusal = s.Refusal
-	if mark.Owner == w.mark.Owner && mark.Attempt == w.mark.Attempt {
+	if mark.same(w.mark) {
 		return
 	}
 	w.mark, w.ownerless = mark, false
@@ -213,7 +235,7 @@ func (m *machine) stateSaved(t *turn, err error) {
 func (m *machine) stored(t *turn) {
 	w := m.work
 	w.saves, w.saveRetry = 0, 0
-	w.unsaved, w.dirty = false, false
+	w.unsaved, w.unstored, w.dirty = false, false, false
 	switch {
 	case w.next != nil:
 		m.installed(t)
@@ -265,8 +287,8 @@ func (m *machine) stateChecked(t *turn, s *Snapshot, err error) {
 		m.adopt(t, s)
 		return
 	}
-	switch order := s.compare(ours); {
-	case order == 0 && s.Token.AccessToken.Equal(ours.AccessToken) && s.Token.RefreshToken.Equal(ours.RefreshToken):
+	switch order := m.order(s, ours); {
+	case order == 0 && s.holds(ours):
 		if w.next == nil { // our own write: its answer was lost
 			w.unsaved, w.saves, w.saveRetry = false, 0, 0
 			m.adopt(t, s)

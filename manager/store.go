@@ -11,8 +11,8 @@ type Snapshot struct {
 	// Login > 0, the credential was logged out (a tombstone).
 	Token Token
 
-	// Login grows by one at every Install and Forget, Generation by one at
-	// every installed token. Newer means greater (Login, Generation).
+	// Login grows by one at every Install and Forget, Generation at these and
+	// at every new token. Newer means greater (Login, Generation).
 	Login, Generation uint64
 
 	// Revision grows by one at every write and never starts again. It is what
@@ -51,6 +51,12 @@ type Mark struct {
 
 // IsZero reports whether there is no mark.
 func (m Mark) IsZero() bool { return m.Attempt == 0 }
+
+// same reports whether both are the mark of one attempt. The time tells apart
+// the attempts of a credential that was released and managed again.
+func (m Mark) same(other Mark) bool {
+	return m.Owner == other.Owner && m.Attempt == other.Attempt && m.At.Equal(other.At)
+}
 
 // A Refusal says that the authorization server refused the refresh token, or
 // that the Refresher asked for a login. Only Install ends it.

@@ -1,18 +1,18 @@
 package manager
 
-// write carries out a save, as the store's engine does.
-func (u *universe) write(i int) error {
-	p := &u.procs[i]
-	s := *p.save.snapshot
-	if p.save.fenced && u.lease != int8(i) && u.naive != "no check" {
+// write carries out a save of P i, as the store's engine does. A login may
+// change the family, nothing else may.
+func (u *universe) write(i int, w *save, login bool) error {
+	s := *w.snapshot
+	if w.fenced && u.lease != int8(i) && u.naive != "no check" {
 		return ErrLeaseLost
 	}
-	if p.save.expect != u.stored.Revision {
+	if w.expect != u.stored.Revision {
 		return ErrConflict
 	}
 	f, index := read(&s.Token)
 	switch {
-	case p.login:
+	case login:
 		u.current = f
 	case f != u.current:
 		u.fail("P%d overwrites the login of family %d with family %d", i, u.current, f)
@@ -94,10 +94,6 @@ func (u *universe) pervert(i int) {
 	switch u.naive {
 	case "no quiet time":
 		w.quiet = 0
-	case "retry at once": // as if a lost answer were an error like any other
-		if u.procs[i].machine.phase == resting {
-			w.mark = Mark{}
-		}
 	case "drop the answer": // whenever another write came between
 		if w.purpose == forStateCheck {
 			w.next, w.unsaved = nil, false

@@ -26,7 +26,7 @@ func keyOf(u *universe, buffer *[]byte) key {
 	k := keyer{u, (*buffer)[:0]}
 	k.snapshot(&u.stored)
 	b := u.budget
-	k.add(byte(u.lease), u.current, u.logins, byte(b.crash), byte(b.giveUp), byte(b.drop), byte(b.fail), byte(b.unclear), byte(b.steal), byte(b.news))
+	k.add(byte(u.lease), u.current, u.logins, byte(b.crash), byte(b.giveUp), byte(b.drop), byte(b.fail), byte(b.unclear), byte(b.late), byte(b.steal), byte(b.news))
 	k.flags(u.strayed)
 	for _, f := range u.families {
 		k.add(f.newest)
@@ -38,15 +38,18 @@ func keyOf(u *universe, buffer *[]byte) key {
 		k.flags(p.open, p.controlling, p.locking, p.load, p.save != nil, p.login, p.answered, p.answer != nil)
 		k.token(p.rejected)
 		k.token(p.last)
-		if s := p.save; s != nil {
-			k.revision(s.expect)
-			k.flags(s.fenced)
-			k.snapshot(s.snapshot)
-			if p.answered {
-				k.text(p.answer)
-			}
+		if p.save != nil {
+			k.save(p.save)
+		}
+		if p.answered {
+			k.text(p.answer)
 		}
 		k.machine(&p.machine)
+	}
+	for _, w := range u.late {
+		k.add('L', byte(w.from))
+		k.flags(w.login)
+		k.save(w.save)
 	}
 	for _, r := range u.requests {
 		k.add('R', byte(r.from), byte(r.attempt), r.family, r.index, r.answer)
@@ -100,6 +103,12 @@ func (k *keyer) text(err error) {
 	k.add([]byte(err.Error())...)
 }
 
+func (k *keyer) save(s *save) {
+	k.revision(s.expect)
+	k.flags(s.fenced)
+	k.snapshot(s.snapshot)
+}
+
 func (k *keyer) mark(m *Mark) {
 	k.add(m.Owner[0], m.Owner[1], byte(m.Attempt), byte(m.Login), byte(m.Generation))
 	k.flags(m.Guarded)
@@ -118,8 +127,8 @@ func (k *keyer) snapshot(s *Snapshot) {
 // something failed, since the dice say that no failure costs a wait.
 const (
 	encoded = " token work revision usable due attempt phase loaded published source" +
-		" waiters controls login purpose leased early forRejection overdue parent next nextMark mark ownerless quiet refusal" +
-		" failure final doubts retry born quick barren barrenUntil unsaved dirty saveRetry heard late "
+		" waiters controls login purpose leased early forRejection overdue brokenOff parent next nextMark mark ownerless quiet refusal" +
+		" failure final doubts retry born quick fruitless barren barrenUntil unsaved dirty saveRetry heard late "
 	skipped = " name set read op parked warned limit saveErr hung sentAt sentWall failures saves loads loadRetry loadErr leaving lastTry "
 )
 
@@ -135,8 +144,8 @@ func (k *keyer) machine(m *machine) {
 		return
 	}
 	k.flags(w.leased, w.early, w.forRejection, w.overdue, w.ownerless, w.final, w.unsaved, w.dirty)
-	k.flags(w.late != nil, w.refusal.IsZero(), w.refusal.Lost, w.born == 0, w.heard > m.revision)
-	k.add(byte(w.purpose), byte(w.doubts), byte(w.quick), byte(w.barren), byte(len(w.waiters)), byte(len(w.controls)))
+	k.flags(w.brokenOff, w.late != nil, w.refusal.IsZero(), w.refusal.Lost, w.born == 0, w.heard > m.revision)
+	k.add(byte(w.purpose), byte(w.doubts), byte(w.quick), byte(w.fruitless), byte(w.barren), byte(len(w.waiters)), byte(len(w.controls)))
 	for _, c := range w.waiters {
 		k.token(c.rejected)
 	}

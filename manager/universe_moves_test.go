@@ -32,13 +32,15 @@ const (
 	moveDrop                    // the network drops a request
 	moveFail                    // a write fails
 	moveUnclear                 // a write is carried out and fails
+	moveLate                    // a write fails and is under way still
+	moveLand                    // and is carried out
 	moveSteal                   // the lease expires
 	moveNews                    // somebody is told of a write
 )
 
 func (m move) String() string {
 	return fmt.Sprintf("%s %d", [...]string{"ask", "control", "load", "save", "saved", "lock", "serve", "answer", "tick", "time passes", "time-out", "",
-		"CRASH", "GIVE UP", "DROP", "FAIL", "UNCLEAR", "LEASE LOST", "news"}[m.kind], m.at)
+		"CRASH", "GIVE UP", "DROP", "FAIL", "UNCLEAR", "LATE", "LANDS", "LEASE LOST", "news"}[m.kind], m.at)
 }
 
 // moves lists what may happen next.
@@ -71,12 +73,16 @@ func (u *universe) moves(to []move) []move {
 		add(moveTick, i, p.machine.deadline() <= u.now)
 		add(moveCrash, i, b.crash > 0 && (p.open || p.controlling) && p.incarnation < 3)
 		if s := p.save; s != nil && !p.answered {
-			mark := s.fenced && !p.machine.set.policy.FailClosed // unmarked sends are another story
+			mark := !s.snapshot.Mark.IsZero() && !u.closed // unmarked sends are another story
 			add(moveFail, i, b.fail > 0 && !mark)
 			add(moveUnclear, i, b.unclear > 0)
+			add(moveLate, i, b.late > 0 && !mark)
 		}
 		add(moveSteal, i, b.steal > 0 && u.lease == int8(i) && (u.leasing == lossy || !p.exposed()))
 		add(moveNews, i, b.news > 0 && p.machine.loaded && p.machine.revision < u.stored.Revision)
+	}
+	for i := range u.late {
+		add(moveLand, i, true)
 	}
 	add(movePass, 0, still && u.next() != never)
 	return to
@@ -112,7 +118,7 @@ func (u *universe) make(m move) {
 		p := &u.procs[i]
 		p.asks--
 		p.open = true
-		u.step(i, ask{1, p.rejected, true})
+		u.step(i, ask{1, p.rejected, !u.hasty})
 	case moveControl:
 		p := &u.procs[i]
 		p.controlling = true
@@ -123,26 +129,18 @@ func (u *universe) make(m move) {
 		u.step(i, loaded{u.procs[i].machine.op, &s, nil})
 	case moveSave:
 		p := &u.procs[i]
-		p.answered, p.answer = true, u.write(i)
+		p.answered, p.answer = true, u.write(i, p.save, p.login)
 	case moveSaved:
 		p := &u.procs[i]
 		op := p.save.op
 		p.save, p.answered = nil, false
 		u.step(i, saved{op, p.answer})
-	case moveFail, moveUnclear:
-		p := &u.procs[i]
-		if m.kind == moveFail {
-			u.budget.fail--
-		} else {
-			u.budget.unclear--
-			_ = u.write(i)
-		}
-		op := p.save.op
-		p.save = nil
-		if u.naive == "no hold" && u.lease == int8(i) {
-			u.lease = -1
-		}
-		u.step(i, saved{op, errOutage})
+	case moveFail, moveUnclear, moveLate:
+		u.failWrite(i, m.kind)
+	case moveLand:
+		w := u.late[i]
+		u.late = slices.Delete(u.late, i, i+1)
+		_ = u.write(int(w.from), w.save, w.login)
 	case moveLock:
 		u.lease = m.at
 		u.procs[i].locking = false
@@ -175,13 +173,39 @@ func (u *universe) make(m move) {
 	u.tidy()
 	switch {
 	case !held || u.families[u.current].dead || u.current == 0 || u.held(u.current):
-	case lossy:
+	case lossy || m.kind == moveServe || u.superseded(): // nobody waits for the answer, or wants it
 		u.strayed = true
-	case m.kind != moveServe: // a request that nobody waits for any more is the server's to answer
-		u.fail("the newest refresh token is dropped")
 	default:
-		u.strayed = true
+		u.fail("the newest refresh token is dropped")
 	}
+}
+
+// superseded reports whether a process has a login that is not stored yet.
+func (u *universe) superseded() bool {
+	return slices.ContainsFunc(u.procs, func(p process) bool {
+		return p.machine.source == SourceLogin && p.machine.work != nil && p.machine.work.unsaved
+	})
+}
+
+// failWrite fails a write, carried out or not.
+func (u *universe) failWrite(i int, how moveKind) {
+	p := &u.procs[i]
+	switch how {
+	case moveFail:
+		u.budget.fail--
+	case moveUnclear:
+		u.budget.unclear--
+		_ = u.write(i, p.save, p.login)
+	case moveLate:
+		u.budget.late--
+		u.late = append(u.late, lateWrite{int8(i), p.save, p.login})
+	}
+	op := p.save.op
+	p.save = nil
+	if u.naive == "no hold" && u.lease == int8(i) {
+		u.lease = -1
+	}
+	u.step(i, saved{op, errOutage})
 }
 
 // tidy takes away what nobody waits for.
@@ -239,6 +263,9 @@ func (u *universe) answer(i int, how moveKind) {
 		answer.err = LoginRequired(errors.New("invalid_grant"))
 	default:
 		answer.token, answer.err = coin(r.family, r.answer), nil
+	}
+	if u.naive == "retry at once" && answer.err == errLostAnswer {
+		answer.err = Unspent(errLostAnswer)
 	}
 	from := int(r.from)
 	if u.naive == "unlock first" && answer.err == nil && u.lease == r.from {

@@ -21,6 +21,7 @@ type universe struct {
 	stored   Snapshot
 	lease    int8 // who holds it, -1: nobody
 	requests []request
+	late     []lateWrite
 	families [6]family // [0] is nobody's
 	logins   byte      // families begun
 	current  byte      // the family of the last durable login, 0: logged out
@@ -39,6 +40,9 @@ type rules struct {
 	naive    string
 	start    budget
 	procs    int
+	alone    bool // no Locker
+	closed   bool // Policy.FailClosed
+	hasty    bool // callers do not wait through back-off
 }
 
 type leasing uint8
@@ -51,7 +55,7 @@ const (
 
 // budget is how often each adversity may happen.
 type budget struct {
-	crash, giveUp, drop, fail, unclear, steal, news int8
+	crash, giveUp, drop, fail, unclear, late, steal, news int8
 }
 
 type family struct {
@@ -76,6 +80,13 @@ type process struct {
 	login       bool  // it is that of an Install or Forget
 	answer      error // of the save that was carried out
 	answered    bool
+}
+
+// A lateWrite was given up by its process, and may be carried out yet.
+type lateWrite struct {
+	from  int8
+	save  *save
+	login bool
 }
 
 // A request is a refresh on the network, or its answer.
@@ -108,7 +119,8 @@ func (u *universe) boot(i int) {
 	p := &u.procs[i]
 	set := &u.sets[i][p.incarnation]
 	if set.world == nil {
-		set.world = &world{owner: [16]byte{byte(i + 1), p.incarnation}, durable: true, leased: true}
+		set.world = &world{owner: [16]byte{byte(i + 1), p.incarnation}, durable: true, leased: !u.alone}
+		set.policy.FailClosed = u.closed
 	}
 	p.machine = newMachine("demo", set)
 	p.locking, p.queued, p.load, p.save, p.answered, p.last = false, false, false, nil, false, nil
@@ -138,6 +150,7 @@ func (u *universe) clone() *universe {
 	v := *u
 	v.procs = slices.Clone(u.procs)
 	v.requests = slices.Clone(u.requests)
+	v.late = slices.Clone(u.late)
 	for i := range v.procs {
 		p := &v.procs[i]
 		if p.machine.work == nil {
@@ -233,6 +246,9 @@ func (u *universe) send(i int, e refresh) {
 		}
 	}
 	f, index := read(e.prev)
+	if f == 0 {
+		u.fail("P%d logs in by itself, after a logout", i)
+	}
 	u.requests = append(u.requests, request{from: int8(i), attempt: e.attempt, family: f, index: index,
 		guarded: u.procs[i].machine.work.mark.Guarded, waiting: true})
 }

@@ -46,6 +46,7 @@ type work struct {
 
 	// The store.
 	unsaved   bool  // token is in memory only
+	unstored  bool  // so is its login, and was from the beginning
 	dirty     bool  // mark or refusal differ from what is stored
 	saves     int   // failed in a row
 	saveRetry int64 // no save before that

@@ -23,7 +23,7 @@ type crawl struct {
 }
 
 func newCrawl(o options, m *manager.Manager, credential *manager.Credential, base http.RoundTripper, list []string) *crawl {
-	c := &crawl{options: o, manager: m, list: list, tally: tally{answers: answers{}}}
+	c := &crawl{options: o, manager: m, list: list}
 	c.client = &http.Client{
 		Timeout: 10 * time.Second,
 		Transport: &client.Transport{
@@ -74,20 +74,14 @@ func (c *crawl) fetch(url string) {
 	c.tally.count(resp.StatusCode, resp.Status+": "+url)
 }
 
-// answers count requests by the status that they ended with; 0: without an answer.
-type answers map[int]int
-
-// lost is how many a rejected token or a broken connection ended.
-func (a answers) lost() int { return a[0] + a[http.StatusUnauthorized] }
-
 // A tally counts what happens to a crawl.
 type tally struct {
 	rejected, replayed atomic.Int64 // 401s met; of these, followed by a replay
 
 	mu          sync.Mutex
 	requests    int
-	answers     answers
-	troubles    []string // the first few, in words
+	answers     [1000]int // requests by the status of their answer; 0: without one
+	troubles    []string  // the first few, in words
 	longestWait time.Duration
 }
 
@@ -100,6 +94,9 @@ func (t *tally) count(status int, words string) {
 		t.troubles = append(t.troubles, words)
 	}
 }
+
+// lost is how many requests a rejected token or a broken connection ended.
+func (t *tally) lost() int { return t.answers[0] + t.answers[http.StatusUnauthorized] }
 
 func (t *tally) waited(since time.Time) {
 	t.mu.Lock()

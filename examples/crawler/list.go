@@ -20,17 +20,17 @@ import (
 )
 
 // crawlList crawls the list that the options name: with a store, a manager on it, and
-// one credential.
-func crawlList(ctx context.Context, o options, stdin io.Reader, out io.Writer) (a answers, err error) {
+// one credential. lost counts the requests that ended with 401 or without an answer.
+func crawlList(ctx context.Context, o options, stdin io.Reader, out io.Writer) (lost int, err error) {
 	list, err := readList(o.urls, stdin)
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
 	var store manager.Store = &persist.Memory{}
 	if o.store != "" {
 		db, err := persist.Open(o.store, persist.Options{})
 		if err != nil {
-			return nil, err
+			return 0, err
 		}
 		defer db.Close()
 		store = db
@@ -39,7 +39,7 @@ func crawlList(ctx context.Context, o options, stdin io.Reader, out io.Writer) (
 	// summary tells of failures.
 	m, err := manager.New(manager.Config{Store: store, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
 	defer func() { err = errors.Join(err, m.Close()) }() // before the store: it saves
 
@@ -51,9 +51,11 @@ func crawlList(ctx context.Context, o options, stdin io.Reader, out io.Writer) (
 		_, err = credential.Token(ctx) // better now than a thousand times
 	}
 	if err != nil {
-		return nil, fmt.Errorf("no token: %w", err)
+		return 0, fmt.Errorf("no token: %w", err)
 	}
-	return newCrawl(o, m, credential, base, list).run(ctx, out), nil
+	c := newCrawl(o, m, credential, base, list)
+	c.run(ctx, out)
+	return c.tally.lost(), nil
 }
 
 // credential is that of the client itself or, with a refresh token, of a user who has

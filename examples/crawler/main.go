@@ -2,8 +2,8 @@
 // share expires and is revoked under their hands. Without flags it does so for 10 s
 // on a server of its own; -help tells how to crawl in earnest.
 //
-// How the library is used stands in list.go: a store, a manager, a credential; and in
-// newCrawl: an HTTP client on the credential. The rest is any crawler's.
+// How to use the library stands in list.go (store, manager, credential) and newCrawl
+// (an HTTP client on the credential). The rest is any crawler's.
 package main
 
 import (
@@ -21,19 +21,19 @@ import (
 
 const help = `The crawler fetches URLs with many workers that share one token. Ctrl-C ends it.
 
-  crawler [-workers N] [-duration 10s]       on a server of its own
+  crawler [-workers N] [-duration 10s]     crawls a server of its own
   crawler -urls urls.txt -hosts api.example.com -client-id crawler \
           -token-url https://auth.example.com/token
 
-The second fetches each URL once, or with -duration all of them again and again. It
-takes secrets from the environment:
+The second fetches each URL once, or with -duration all of them again and again. The
+environment has the secrets:
 
   CLIENT_SECRET  the client's secret, for the client credentials grant
   REFRESH_TOKEN  go on with this login of a user instead; needs -store. Leave it set:
                  the first run spends it, later ones go on from what is stored.
 
-Exit status: 1 if a request ended with 401 or without an answer (on its own server:
-with anything but 200) or a refresh token was spent twice; 2 if it could not run.
+Exit status: 1 if a request was lost, that is, ended with 401 or without an answer, or
+if a refresh token was spent twice; 2 if the crawler could not do its work.
 
 `
 
@@ -56,25 +56,22 @@ func main() {
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, getenv func(string) string) int {
 	o := options{clientSecret: getenv("CLIENT_SECRET"), refreshToken: getenv("REFRESH_TOKEN")}
 	flags := o.flags()
-	err := flags.Parse(args)
-	if errors.Is(err, flag.ErrHelp) {
+	lost, err := 0, flags.Parse(args)
+	if err == nil {
+		err = o.check(flags)
+	}
+	switch {
+	case errors.Is(err, flag.ErrHelp):
 		fmt.Fprint(stdout, help)
 		flags.SetOutput(stdout)
 		flags.PrintDefaults()
 		return 0
-	}
-	if err == nil {
-		err = o.check(flags)
-	}
-	var lost int
-	switch {
 	case err != nil:
+		err = fmt.Errorf("%w (-help tells more)", err)
 	case o.urls == "":
 		lost, err = demo(ctx, o, stdout)
 	default:
-		var a answers
-		a, err = crawlList(ctx, o, stdin, stdout)
-		lost = a.lost()
+		lost, err = crawlList(ctx, o, stdin, stdout)
 	}
 	switch {
 	case err != nil:
@@ -94,7 +91,7 @@ func (o *options) flags() *flag.FlagSet {
 	flags.StringVar(&o.clientID, "client-id", "", "the `name` of this client at the authorization server")
 	flags.StringVar(&o.scope, "scope", "", "the `scopes` to ask for, space separated")
 	flags.StringVar(&o.store, "store", "", "keep tokens in this `file` from run to run (default: in memory)")
-	flags.IntVar(&o.workers, "workers", 1000, "how many requests at once, a `number`")
+	flags.IntVar(&o.workers, "workers", 1000, "the `number` of requests at once")
 	flags.DurationVar(&o.duration, "duration", 0, "how long to crawl (default: the list once; without a list 10s)")
 	flags.Func("hosts", "the only `hosts` that get the token: api.example.com,http://intranet.example.com:8080", func(s string) error {
 		o.hosts = strings.Fields(strings.ReplaceAll(s, ",", " "))

@@ -1,0 +1,640 @@
+/* The storage protocol of package manager, for Spin (https://spinroot.com).
+ *
+ * Processes share one credential in one store. An authorization server rotates the refresh token at
+ * every use and revokes the whole family when a spent one comes back. Everything fails that may:
+ * crashes, lost answers, saves, leases; and people log in and out meanwhile.
+ *
+ * The knobs are environment variables of the compiled checker, so that one compilation serves all
+ * worlds; ./check has the matrix and README.md says what it shows.
+ */
+
+#ifndef PROCESSES
+#define PROCESSES 2
+#endif
+
+/* The knobs. World: what may happen, and how often. Rule: 1 as in manager/, less is a naive form. */
+
+byte LEASE;         /* KERNEL: freed by a crash only
+                            * BOUNDED: may end while its holder is slow, but outlives what the check saw coming
+                            * LOSSY: may end at any moment, even then: no client can stand that */
+bool NEWS;          /* writes of others are heard of without the lease */
+bool FAIL_CLOSED;   /* Policy.FailClosed */
+bool RELEASE;       /* process 0 releases the credential after an attempt of unknown outcome, and manages it anew */
+
+bool MARK;          /* a mark is durable before the refresh token is sent */
+bool FENCE;         /* it is saved only while the lease is held */
+bool CHECK;         /* the lease is looked at last, before sending */
+bool CHECK_ALL;     /*   even if the mark could not be saved */
+byte QUIET;         /* a guarded try waits for the quiet time; 1: counted from the first sight of the mark;
+                            * 2: from the first sight with the lease in hand */
+bool SERIAL;        /* the number of an attempt is never used twice by one process */
+bool VERDICT;       /* guarded tries go on until a verdict; 0: one guarded try, then "lost" */
+bool STAY_GUARDED;  /* after a guarded try "unspent" does not clear the mark */
+bool HOLD;          /* the lease is held until the answer is saved */
+bool ONLY_NEWER;    /* what the store holds is adopted only if it is newer than what is in memory */
+bool ANSWER_WINS;   /* an answer is saved over anything that is not newer */
+bool LOGIN_FIRST;   /* newer means greater (Login, Generation); 0: greater Generation */
+bool TOMBSTONE;     /* Forget writes; 0: it deletes, and revisions start again */
+bool HOLD_BACK;     /* an answer waits while a login is being saved; 0: it is dropped */
+bool LOGIN_ADOPTS;  /* a login that meets a conflict adopts what is stored, not only its revision */
+bool LOGIN_YIELDS;  /* a login that could not be stored gives way to one that was stored since */
+bool UNMARKED;      /* not a rule but the default policy: send unmarked if the mark cannot be saved.
+                            * Off here, as with FailClosed, or while the token is usable */
+bool SPENT;         /* also claim: only a guarded try presents a spent refresh token */
+
+/* What is left of the world's misfortunes. */
+byte renewals;             /* of each process; not counted down */
+byte crashes;              /* of processes */
+byte timeouts;             /* a process gives up waiting; request or answer may be under way still */
+byte drops;                /* requests lost on their way to the server */
+byte unspents;             /* requests that certainly were not sent */
+byte fails;                /* saves that fail and are not applied */
+byte unknowns;             /* saves that are applied and reported as failed */
+byte steals;               /* leases that end early */
+byte hesitations;          /* sendings long after the mark was stored */
+byte logins;               /* Installs through process 0 */
+byte forgets, installs;    /* through a process that is not modelled, in this order */
+
+c_code {
+	static int knob(const char *name, int standard) {
+		const char *value = getenv(name);
+		return value ? atoi(value) : standard;
+	}
+}
+
+#define KERNEL  0
+#define BOUNDED 1
+#define LOSSY   2
+
+/* Outcomes of a save, and answers of the server. */
+#define SAVED    1
+#define CONFLICT 2
+#define FAILED   3
+#define ENDED    4         /* the lease has */
+#define REFUSED  200       /* invalid_grant; any other answer is the new refresh token */
+
+/* A refresh token is the index-th of a family. Families: 1 was there first, 2 comes by the Install of
+ * another process, 3 by that of process 0; 0: logged out. */
+typedef Token { byte login; byte generation; byte family; byte index }
+
+#define copy(to, from) \
+	to.login = from.login; to.generation = from.generation; to.family = from.family; to.index = from.index
+#define same(a, b) (a.login == b.login && a.generation == b.generation && a.family == b.family && a.index == b.index)
+#define newer(a, b) ((LOGIN_FIRST && (a.login > b.login || (a.login == b.login && a.generation > b.generation))) || \
+	(!LOGIN_FIRST && a.generation > b.generation))
+
+/* The store: one snapshot. */
+Token stored;
+byte revision = 1;         /* of the store */
+byte mark;                 /* 0: none, 1: of a first try, 2: of a guarded try */
+byte owner;                /* of the mark: process + 1 */
+bool refusal;
+
+byte lease;                /* holder: process + 1 */
+
+/* The authorization server. */
+byte newest[4] = 1;        /* index of the one refresh token that works */
+bool alive[4] = true;
+
+/* The network: two requests of each process at most. */
+#define REQUESTS (2 * PROCESSES)
+typedef Request {
+	byte family;       /* 0: nothing under way to the server */
+	byte index;
+	bool guarded;
+	bool awaited;      /* its process waits for the answer */
+	byte answer;
+	byte after;        /* set of processes whose quiet time for its mark began long before it was sent */
+}
+Request request[REQUESTS];
+
+/* Memory of the processes; global, so that claims can see it. */
+Token memory[PROCESSES];
+Token shown[PROCESSES];    /* published */
+bool busy[PROCESSES];      /* sending, or holding what must be saved: the lease is renewed that long */
+byte clock;                /* set of processes whose quiet time for the stored mark has begun */
+
+byte rightful = 1;         /* family of the last acknowledged Install or Forget */
+bool overtaken;            /* another login was acknowledged since process 0's failed */
+
+#define bit(process) (1 << (process))
+
+/* onlyCopy: the process alone knows the working refresh token of the rightful family. */
+#define onlyCopy(p) (memory[p].family != 0 && memory[p].family == rightful && alive[rightful] && \
+	memory[p].index == newest[rightful] && !(stored.family == rightful && stored.index == newest[rightful]))
+
+#define underWay(p, r) (request[r].family != 0 && (request[r].after & bit(p)) == 0)
+#if PROCESSES > 2
+#define quietOver(p) (!underWay(p, 0) && !underWay(p, 1) && !underWay(p, 2) && !underWay(p, 3) && !underWay(p, 4) && !underWay(p, 5))
+#else
+#define quietOver(p) (!underWay(p, 0) && !underWay(p, 1) && !underWay(p, 2) && !underWay(p, 3))
+#endif
+
+/* see: process me has just seen the stored mark. Its quiet time begins, if it is a mark it did not know,
+ * and will outlast whatever is under way now. */
+inline see() {
+	if
+	:: mark > 0 && (clock & bit(me)) == 0 ->
+		clock = clock | bit(me);
+		i = 0;
+		do
+		:: i < REQUESTS -> request[i].after = request[i].after & ~bit(me); i++
+		:: else -> break
+		od;
+		i = 0
+	:: else
+	fi
+}
+
+/* publish shows what is in memory. Claim: published tokens only move forward. */
+inline publish() {
+	assert(memory[me].login > shown[me].login ||
+		memory[me].login == shown[me].login && memory[me].generation >= shown[me].generation);
+	copy(shown[me], memory[me])
+}
+
+/* take makes the store's token that of the process. Claim: the only copy of a working refresh token is not dropped. */
+inline take() {
+	assert(!onlyCopy(me));
+	copy(memory[me], stored);
+	unsaved = false; unsavedLogin = false;
+	publish()
+}
+
+/* outranked: what is stored takes the place of what is in memory. */
+#define outranked (newer(stored, memory[me]) || \
+	(LOGIN_YIELDS && unsavedLogin && stored.login >= memory[me].login && !same(stored, memory[me])))
+
+/* adopt takes over what the store holds. */
+inline adopt() {
+	seen = revision;
+	if
+	:: outranked || (!ONLY_NEWER && !same(stored, memory[me])) -> take()
+	:: else
+	fi
+}
+
+inline unlock() {
+	if
+	:: lease == me + 1 -> lease = 0
+	:: else
+	fi
+}
+
+/* apply writes the snapshot. Claims: newer state is never overwritten by older, and the last acknowledged login
+ * or logout only by another one. */
+inline apply(token, newMark, newRefusal) {
+	assert(!(LOGIN_FIRST && TOMBSTONE) || !newer(stored, token));
+	if
+	:: unsavedLogin && !overtaken -> rightful = token.family
+	:: else -> assert(token.family == rightful)
+	fi;
+	copy(stored, token);
+	mark = newMark; refusal = newRefusal; revision++;
+	if
+	:: newMark > 0 && !(reused && !SERIAL) -> clock = bit(me)
+	:: newMark > 0 && (reused && !SERIAL)
+	:: newMark == 0 -> clock = 0
+	fi;
+	owner = (newMark > 0 -> me + 1 : 0)
+}
+
+/* save is the compare-and-swap. */
+inline save(token, newMark, newRefusal, fenced) {
+	atomic {
+		if
+		:: fails > 0 ->
+			fails--; outcome = FAILED;
+			printf("P%d save fails\n", me)
+		:: fenced && FENCE && lease != me + 1 ->
+			outcome = ENDED;
+			printf("P%d save refused: the lease has ended\n", me)
+		:: !(fenced && FENCE && lease != me + 1) && revision != seen ->
+			outcome = CONFLICT;
+			printf("P%d save meets a conflict\n", me)
+		:: !(fenced && FENCE && lease != me + 1) && revision == seen ->
+			apply(token, newMark, newRefusal);
+			seen = revision; outcome = SAVED;
+			printf("P%d saved: login=%d generation=%d token=%d.%d mark=%d refusal=%d\n",
+				me, stored.login, stored.generation, stored.family, stored.index, mark, refusal)
+		:: !(fenced && FENCE && lease != me + 1) && revision == seen && unknowns > 0 ->
+			unknowns--;
+			apply(token, newMark, newRefusal);
+			outcome = FAILED;
+			printf("P%d save applied, and reported as failed: token=%d.%d mark=%d\n", me, stored.family, stored.index, mark)
+		fi
+	}
+}
+
+#define mayCrash \
+	if \
+	:: atomic { crashes > 0 -> crashes--; goto crashed } \
+	:: skip \
+	fi
+
+proctype Process(byte me) {
+	Token parent;              /* what the running refresh is to replace */
+	Token login;               /* being installed */
+	byte seen;                 /* revision of the store, as last seen */
+	byte todo;                 /* renewals still wanted */
+	byte found;                /* the mark that was there before one's own */
+	byte slot = 2 * me;        /* of the request */
+	byte outcome, i;
+	bool guarded, unmarked;    /* the running attempt is */
+	bool unsaved;              /* memory is newer than the store */
+	bool unsavedLogin;         /* by a login that could not be stored */
+	bool reused;               /* attempt numbers have started again */
+	bool whileSending;
+
+	todo = renewals;
+start:
+	atomic {
+		seen = revision;
+		copy(memory[me], stored);
+		publish();
+		if :: QUIET == 1 -> see() :: else fi
+	}
+resting:
+	atomic {
+		if
+		:: unsaved -> goto answered
+		:: NEWS && seen != revision -> adopt(); if :: QUIET == 1 -> see() :: else fi; goto resting
+		:: me == 0 && logins > 0 -> whileSending = false; goto install
+		:: todo > 0 && !(FAIL_CLOSED && unsaved) ->
+			todo--;
+			if
+			:: lease == me + 1 -> goto journal       /* held since the last answer, unsaved */
+			:: else
+			fi
+		:: todo == 0 && !unsaved -> goto done
+		fi
+	}
+lock:
+	mayCrash;
+	atomic {
+		if
+		:: lease == 0 || lease == me + 1 -> lease = me + 1; printf("P%d has the lease\n", me)
+		:: lease != 0 && lease != me + 1 && steals > 0 && (LEASE == LOSSY || LEASE == BOUNDED && !busy[lease - 1]) ->
+			steals--; printf("P%d has the lease, that of P%d has ended\n", me, lease - 1); lease = me + 1
+		:: NEWS && (seen != revision || QUIET == 1 && mark > 0 && (clock & bit(me)) == 0) ->
+			adopt(); if :: QUIET == 1 -> see() :: else fi; goto lock
+		fi
+	}
+	mayCrash;
+	atomic {                                               /* reload: adopt if newer */
+		seen = revision;
+		if
+		:: outranked -> take(); unlock(); goto resting
+		:: !outranked && newer(memory[me], stored) -> unsaved = true
+		:: else
+		fi;
+		if
+		:: memory[me].family == 0 || refusal -> unlock(); goto resting
+		:: else
+		fi;
+		see();
+		if
+		:: mark > 0 && QUIET > 0 && !newer(memory[me], stored) && !quietOver(me) -> unlock(); goto quiet
+		:: else
+		fi
+	}
+journal:
+	mayCrash;
+	atomic {
+		found = (newer(memory[me], stored) -> 0 : mark);   /* that of an older token is settled by the answer */
+		guarded = (found > 0);
+		unmarked = false;
+		copy(parent, memory[me]);
+		if
+		:: found == 2 && !VERDICT -> goto refuse
+		:: !MARK -> guarded = false; goto check
+		:: else
+		fi
+	}
+	save(memory[me], (guarded -> 2 : 1), 0, true);
+	atomic {
+		if
+		:: outcome == SAVED -> unsaved = false; unsavedLogin = false
+		:: outcome == CONFLICT || outcome == ENDED -> unlock(); goto lock
+		:: outcome == FAILED && revision == seen + 1 && owner == me + 1 -> /* looked for, and it is there */
+			seen = revision; unsaved = false; unsavedLogin = false
+		:: outcome == FAILED && !(revision == seen + 1 && owner == me + 1) && revision != seen ->
+			unlock(); goto lock
+		:: outcome == FAILED && revision == seen && UNMARKED ->
+			unmarked = true; printf("P%d goes on unmarked\n", me)
+		:: outcome == FAILED && revision == seen && !UNMARKED ->
+			if :: unsaved :: else -> unlock() fi; goto resting
+		fi
+	}
+check:
+	mayCrash;
+	atomic {
+		request[slot].family == 0;
+		if
+		:: lease != me + 1 && (!unmarked && CHECK || unmarked && CHECK_ALL) -> goto tooShort
+		:: else
+		fi;
+		if
+		:: reused && !SERIAL -> request[slot].after = clock & ~bit(me)
+		:: !(reused && !SERIAL) -> request[slot].after = 0
+		:: !(reused && !SERIAL) && hesitations > 0 && (clock & ~bit(me)) != 0 ->
+			hesitations--;
+			request[slot].after = clock & ~bit(me);
+			printf("P%d hesitates\n", me)
+		fi;
+		clock = clock | bit(me);
+		busy[me] = true;
+		request[slot].answer = 0;
+		request[slot].awaited = true;
+		request[slot].guarded = guarded;
+		request[slot].index = memory[me].index;
+		request[slot].family = memory[me].family;
+		printf("P%d sends %d.%d guarded=%d\n", me, memory[me].family, memory[me].index, guarded)
+	}
+sending:
+	atomic {
+		if
+		:: request[slot].answer > 0 && !same(memory[me], parent) ->   /* a login came first */
+			printf("P%d drops the answer\n", me);
+			request[slot].answer = 0; request[slot].awaited = false;
+			if :: unsaved :: else -> busy[me] = false; unlock() fi;
+			goto resting
+		:: request[slot].answer == REFUSED && same(memory[me], parent) ->
+			request[slot].answer = 0; request[slot].awaited = false;
+			goto refuse
+		:: request[slot].answer > 0 && request[slot].answer != REFUSED && same(memory[me], parent) ->
+			memory[me].generation = parent.generation + 1;
+			memory[me].index = request[slot].answer;
+			unsaved = true;
+			request[slot].answer = 0; request[slot].awaited = false;
+			printf("P%d has its answer %d.%d\n", me, memory[me].family, memory[me].index);
+			goto answered
+		:: request[slot].family != 0 && unspents > 0 && same(memory[me], parent) ->
+			unspents--;
+			request[slot].family = 0; request[slot].awaited = false;
+			printf("P%d could not send\n", me);
+			if
+			:: unmarked -> goto unknown
+			:: !unmarked && guarded && STAY_GUARDED -> busy[me] = false; unlock(); goto lock
+			:: else -> found = 0; goto clear
+			fi
+		:: request[slot].family == 0 && request[slot].answer == 0 ->
+			request[slot].awaited = false; printf("P%d times out\n", me); goto unknown
+		:: timeouts > 0 ->
+			timeouts--;
+			request[slot].answer = 0; request[slot].awaited = false; printf("P%d gives up waiting\n", me); goto unknown
+		:: crashes > 0 -> crashes--; goto crashed
+		:: me == 0 && logins > 0 -> whileSending = true; goto install
+		fi
+	}
+
+unknown: /* The fate of the refresh token is: the mark stays. */
+	atomic {
+		slot = 4 * me + 1 - slot;
+		if
+		:: !same(memory[me], parent) -> if :: unsaved :: else -> busy[me] = false; unlock() fi; goto resting
+		:: same(memory[me], parent) && unmarked -> goto owed
+		:: else
+		fi;
+		busy[me] = false; unlock();
+		if
+		:: RELEASE && me == 0 && !reused -> reused = true; printf("P%d releases the credential and manages it anew\n", me)
+		:: else
+		fi;
+		goto lock
+	}
+
+quiet: /* Waits without the lease; a mark that was not known begins the wait anew. */
+	atomic { quietOver(me) || (clock & bit(me)) == 0 -> goto lock }
+
+owed: /* A mark could not be saved before; what was sent without is in doubt now. */
+	mayCrash;
+	save(memory[me], (guarded -> 2 : 1), 0, false);
+	atomic {
+		if
+		:: outcome == FAILED && revision == seen -> goto owed
+		:: else -> busy[me] = false; unlock(); goto lock
+		fi
+	}
+
+clear: /* Puts the mark back that was found. */
+	mayCrash;
+	save(memory[me], found, 0, false);
+	atomic {
+		if
+		:: outcome == FAILED && revision == seen -> goto clear
+		:: else -> busy[me] = false; unlock(); goto lock
+		fi
+	}
+
+tooShort: /* The lease does not last: the mark is taken back, nothing is sent. */
+	if
+	:: unmarked || !MARK -> goto lock
+	:: else -> goto clear
+	fi;
+
+refuse: /* Claims: only for a family that is lost, and it is known why. */
+	assert(!(memory[me].family == rightful && alive[rightful] && memory[me].index == newest[rightful]));
+	assert(!SPENT || guarded || memory[me].family != rightful);
+refusing:
+	mayCrash;
+	save(memory[me], 0, 1, false);
+	atomic {
+		if
+		:: outcome == FAILED -> goto refusing
+		:: outcome == CONFLICT && !newer(stored, memory[me]) -> seen = revision; goto refusing
+		:: else -> busy[me] = false; unlock(); goto resting
+		fi
+	}
+
+answered: /* The answer, or whatever is newer than the store. */
+	mayCrash;
+	save(memory[me], 0, 0, false);
+	atomic {
+		if
+		:: outcome == SAVED -> unsaved = false; unsavedLogin = false; publish()
+		:: outcome == FAILED ->                          /* used from memory; the saving is tried again */
+			if :: FAIL_CLOSED && !unsavedLogin :: else -> publish() fi;
+			if :: HOLD :: else -> busy[me] = false; unlock() fi;
+			goto resting
+		:: outcome == CONFLICT && same(stored, memory[me]) -> /* one's own write */
+			seen = revision; unsaved = false; unsavedLogin = false; publish()
+		:: outcome == CONFLICT && !same(stored, memory[me]) && !outranked && newer(memory[me], stored) && ANSWER_WINS ->
+			seen = revision; goto answered
+		:: else -> seen = revision; take()
+		fi;
+		busy[me] = false; unlock();
+		goto resting
+	}
+
+install: /* Takes no lease and waits for no refresh. */
+	atomic {
+		logins--;
+		login.login = memory[me].login + 1; login.generation = memory[me].generation + 1;
+		login.family = 3; login.index = 1
+	}
+installing:
+	atomic {
+		if
+		:: fails > 0 -> fails--; outcome = FAILED
+		:: revision != seen -> outcome = CONFLICT
+		:: revision == seen ->
+			rightful = 3; unsavedLogin = false; unsaved = false;
+			apply(login, 0, 0);
+			seen = revision; outcome = SAVED
+		fi;
+		printf("P%d Install: %d (1 saved, 2 conflict, 3 failed)\n", me, outcome);
+		if
+		:: outcome == CONFLICT ->
+			if :: LOGIN_ADOPTS -> adopt() :: else -> seen = revision fi;
+			login.login = (stored.login > memory[me].login -> stored.login : memory[me].login) + 1;
+			login.generation = (stored.generation > memory[me].generation -> stored.generation : memory[me].generation) + 1;
+			goto installing
+		:: outcome == SAVED -> copy(memory[me], login); publish()
+		:: outcome == FAILED && !FAIL_CLOSED ->
+			copy(memory[me], login);
+			unsaved = true; unsavedLogin = true; overtaken = false;
+			publish()
+		:: outcome == FAILED && FAIL_CLOSED
+		fi;
+		if
+		:: whileSending && !HOLD_BACK && request[slot].answer > 0 ->
+			assert(same(memory[me], parent) == 0 || request[slot].answer == REFUSED);
+			request[slot].answer = 0; request[slot].awaited = false
+		:: else
+		fi;
+		if
+		:: whileSending -> goto sending
+		:: else -> goto resting
+		fi
+	}
+
+crashed:
+	atomic {
+		printf("P%d crashes and starts again\n", me);
+		request[2 * me].awaited = false; request[2 * me + 1].awaited = false;
+		request[2 * me].answer = 0; request[2 * me + 1].answer = 0;
+		memory[me].login = 0; memory[me].generation = 0; memory[me].family = 0; memory[me].index = 0;
+		copy(shown[me], memory[me]);
+		busy[me] = false; clock = clock & ~bit(me); unlock();
+		unsaved = false; unsavedLogin = false; todo++;
+		if :: request[slot].family != 0 -> slot = 4 * me + 1 - slot :: else fi;
+		goto start
+	}
+done:	skip
+}
+
+/* Server answers one request at a time. Claims: reuse never revokes a rightful family whose working
+ * refresh token somebody has; only a guarded try presents a spent one. */
+active proctype Server() {
+	byte r, i;
+	bool known;
+end:
+	do
+	:: atomic {
+		if
+		:: request[0].family != 0 -> r = 0
+		:: request[1].family != 0 -> r = 1
+		:: request[2].family != 0 -> r = 2
+		:: request[3].family != 0 -> r = 3
+#if PROCESSES > 2
+		:: request[4].family != 0 -> r = 4
+		:: request[5].family != 0 -> r = 5
+#endif
+		fi;
+#define asked request[r].family
+		if
+		:: drops > 0 -> drops--; printf("  the network loses P%d's request\n", r / 2)
+		:: alive[asked] && request[r].index == newest[asked] ->
+			newest[asked]++;
+			printf("  server: %d.%d becomes %d.%d\n", asked, request[r].index, asked, newest[asked]);
+			request[r].answer = (request[r].awaited -> newest[asked] : 0)
+		:: alive[asked] && request[r].index != newest[asked] ->
+			printf("  server: %d.%d is spent: family %d revoked\n", asked, request[r].index, asked);
+			if
+			:: asked == rightful ->
+				known = stored.family == asked && stored.index == newest[asked];
+				i = 0;
+				do
+				:: i < PROCESSES ->
+					known = known || memory[i].family == asked && memory[i].index == newest[asked]; i++
+				:: else -> break
+				od;
+				i = 0;
+				do
+				:: i < REQUESTS ->
+					known = known || request[i].awaited && request[i].answer == newest[asked]; i++
+				:: else -> break
+				od;
+				assert(!known);
+				assert(!SPENT || request[r].guarded)
+			:: else
+			fi;
+			alive[asked] = false;
+			request[r].answer = (request[r].awaited -> REFUSED : 0)
+		:: !alive[asked] -> request[r].answer = (request[r].awaited -> REFUSED : 0)
+		fi;
+		request[r].family = 0; request[r].index = 0; request[r].guarded = false; request[r].after = 0;
+		r = 0; i = 0; known = false
+	   }
+	od
+}
+
+/* Outside is Forget and Install in another process: each is acknowledged at once. */
+proctype Outside() {
+	if
+	:: forgets > 0 -> atomic {
+		printf("Forget\n");
+		rightful = 0; overtaken = true;
+		if
+		:: TOMBSTONE -> stored.login++; revision++
+		:: !TOMBSTONE -> stored.login = 0; stored.generation = 0; revision = 0
+		fi;
+		stored.family = 0; stored.index = 0; mark = 0; owner = 0; refusal = false; clock = 0
+	   }
+	:: else
+	fi;
+	if
+	:: installs > 0 -> atomic {
+		printf("Install\n");
+		rightful = 2; overtaken = true;
+		stored.login++; stored.generation++; revision++;
+		stored.family = 2; stored.index = newest[2]; mark = 0; owner = 0; refusal = false; clock = 0
+	   }
+	:: else
+	fi
+}
+
+init {
+	atomic {
+		c_code {
+			now.LEASE = knob("LEASE", 0);               now.NEWS = knob("NEWS", 0);
+			now.FAIL_CLOSED = knob("FAIL_CLOSED", 0);   now.RELEASE = knob("RELEASE", 0);
+			now.MARK = knob("MARK", 1);                 now.FENCE = knob("FENCE", 1);
+			now.CHECK = knob("CHECK", 1);               now.CHECK_ALL = knob("CHECK_ALL", 1);
+			now.QUIET = knob("QUIET", 2);               now.SERIAL = knob("SERIAL", 1);
+			now.VERDICT = knob("VERDICT", 1);           now.STAY_GUARDED = knob("STAY_GUARDED", 1);
+			now.HOLD = knob("HOLD", 1);                 now.ONLY_NEWER = knob("ONLY_NEWER", 1);
+			now.ANSWER_WINS = knob("ANSWER_WINS", 1);   now.LOGIN_FIRST = knob("LOGIN_FIRST", 1);
+			now.TOMBSTONE = knob("TOMBSTONE", 1);       now.HOLD_BACK = knob("HOLD_BACK", 1);
+			now.LOGIN_ADOPTS = knob("LOGIN_ADOPTS", 1); now.LOGIN_YIELDS = knob("LOGIN_YIELDS", 1);
+			now.UNMARKED = knob("UNMARKED", 0);         now.SPENT = knob("SPENT", 1);
+			now.renewals = knob("RENEWALS", 1);     now.crashes = knob("CRASHES", 0);
+			now.timeouts = knob("TIMEOUTS", 0);     now.drops = knob("DROPS", 0);
+			now.unspents = knob("UNSPENTS", 0);     now.fails = knob("FAILS", 0);
+			now.unknowns = knob("UNKNOWNS", 0);     now.steals = knob("STEALS", 1);
+			now.hesitations = knob("HESITATIONS", 0); now.logins = knob("LOGINS", 0);
+			now.forgets = knob("FORGETS", 0);       now.installs = knob("INSTALLS", 0);
+		};
+		stored.login = 1; stored.generation = 1; stored.family = 1; stored.index = 1;
+		run Process(0);
+		run Process(1);
+#if PROCESSES > 2
+		run Process(2);
+#endif
+		if
+		:: forgets + installs > 0 -> run Outside()
+		:: else
+		fi
+	}
+}
