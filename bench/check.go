@@ -4,17 +4,9 @@ import (
 	"fmt"
 	"io"
 	"slices"
-)
 
-// The promises of the README, each about two runs of one round.
-const (
-	mostTimesLimit = 6  // a read takes at most so many times a bare atomic load
-	leastTimesBest = 30 // the best contender takes at least so many times our read
+	"example.com/tokenactor/bench/scene"
 )
-
-// bestAt are the numbers of callers at which leastTimesBest is promised: alone,
-// and in a crowd.
-var bestAt = []int{1, 10_000}
 
 // A verdict says whether a promise was kept.
 type verdict struct {
@@ -22,42 +14,42 @@ type verdict struct {
 	text string
 }
 
-// check holds the tables to the promises. What was not measured is not kept: a
-// check that looked at nothing must not pass.
-func check(tables []table) []verdict {
+// check holds the tables of these scenes to the promises. What was not measured is
+// not kept: a check that looked at nothing must not pass.
+func check(scenes []scene.Scene, tables []table) []verdict {
 	var verdicts []verdict
-	missing := slices.Clone(bestAt)
-	for _, t := range tables {
-		if t.scene.Name == "read" {
-			verdicts = append(verdicts, checkRead(t)...)
+	for _, s := range scenes {
+		p := promises[s.Name]
+		missing := slices.Clone(p.at)
+		for _, t := range tables {
+			if t.scene.Name != s.Name {
+				continue
+			}
+			for _, v := range p.check(&t) {
+				v.text = t.title() + ": " + v.text
+				verdicts = append(verdicts, v)
+			}
 			missing = slices.DeleteFunc(missing, func(n int) bool { return n == t.callers })
 		}
-	}
-	for _, n := range missing {
-		verdicts = append(verdicts, verdict{false, "read, " + plural(n, "caller") + ": not measured"})
+		for _, n := range missing {
+			t := table{scene: s, callers: n}
+			verdicts = append(verdicts, verdict{false, t.title() + ": not measured"})
+		}
 	}
 	return verdicts
 }
 
-func checkRead(t table) []verdict {
-	at := "read, " + plural(t.callers, "caller") + ": "
-	ours, bare, rivals := t.row("tokenactor"), t.row("limit"), t.rivals("ns/op")
-	if ours == nil || bare == nil || len(rivals) == 0 {
-		return []verdict{{false, at + "tokenactor, limit or a contender to compare with was not measured"}}
-	}
-	allocs := summarize(ours.values("allocs/op")).median
-	toLimit := t.ratio(ours, bare).median
-	verdicts := []verdict{
-		{allocs == 0, at + "allocations: " + digits(allocs) + ", want 0"},
-		{toLimit <= mostTimesLimit, fmt.Sprintf("%stokenactor ÷ limit: %s, want at most %d", at, digits(toLimit), mostTimesLimit)},
-	}
-	if slices.Contains(bestAt, t.callers) {
-		toBest := summarize(ratios(best(rivals), ours.values("ns/op"))).median
-		verdicts = append(verdicts, verdict{toBest >= leastTimesBest,
-			fmt.Sprintf("%sbest contender ÷ tokenactor: %s, want at least %d", at, digits(toBest), leastTimesBest)})
-	}
-	return verdicts
+// atMost is the promise that a value is no greater than want.
+func atMost(what string, got, want float64) verdict {
+	return verdict{got <= want, fmt.Sprintf("%s: %s, want at most %v", what, digits(got), want)}
 }
+
+func atLeast(what string, got, want float64) verdict {
+	return verdict{got >= want, fmt.Sprintf("%s: %s, want at least %v", what, digits(got), want)}
+}
+
+// absent is the verdict where something was not measured.
+func absent(what string) []verdict { return []verdict{{false, what + " was not measured"}} }
 
 // rivals gives a metric, round by round, of each contender that competes with
 // tokenactor.

@@ -62,7 +62,7 @@ func bench(ctx context.Context, o options, w io.Writer) (missed bool, err error)
 		}
 	}
 	if o.check {
-		missed = !writeVerdicts(w, check(tables))
+		missed = !writeVerdicts(w, check(o.scenes, tables))
 	}
 	return missed, nil
 }

@@ -45,9 +45,9 @@ func flags(r *raw) *flag.FlagSet {
 	fs.SetOutput(io.Discard) // one line says what is wrong
 	fs.StringVar(&r.sceneList, "scene", "", "run these scenes, comma separated (default all)")
 	fs.StringVar(&r.contenderList, "contender", "", "run these contenders, comma separated (default all)")
-	fs.StringVar(&r.callerList, "callers", "", "run with these numbers of goroutines, comma separated (default each scene's own)")
-	fs.DurationVar(&r.duration, "duration", 0, "how long one run of one contender lasts (default 60ms, 30ms with -quick)")
-	fs.IntVar(&r.count, "count", 0, "rounds, in each of which every contender runs once (default 5, 3 with -quick)")
+	fs.StringVar(&r.callerList, "callers", "", "run with these numbers of callers (roundtrip: of headers), comma separated (default each scene's own)")
+	fs.DurationVar(&r.duration, "duration", 0, "how long one run of one contender lasts (default 40ms, 10ms with -quick; crawl: 8 times as long)")
+	fs.IntVar(&r.count, "count", 0, "rounds, in each of which every contender runs once (default 7, 3 with -quick)")
 	fs.BoolVar(&r.quick, "quick", false, "shorter and fewer runs: a first look")
 	fs.StringVar(&r.json, "json", "", "write the results to this file (a relative path starts at the folder bench)")
 	fs.BoolVar(&r.check, "check", false, "exit with status 1 when a promised ratio is missed or was not measured")
@@ -71,9 +71,9 @@ func parse(args []string) (options, error) {
 		return options{}, fmt.Errorf("bench: -duration and -count must not be negative")
 	}
 	if r.quick {
-		r.duration, r.count = cmp.Or(r.duration, 30*time.Millisecond), cmp.Or(r.count, 3)
+		r.duration, r.count = cmp.Or(r.duration, 10*time.Millisecond), cmp.Or(r.count, 3)
 	} else {
-		r.duration, r.count = cmp.Or(r.duration, 60*time.Millisecond), cmp.Or(r.count, 5)
+		r.duration, r.count = cmp.Or(r.duration, 40*time.Millisecond), cmp.Or(r.count, 7)
 	}
 	var err error
 	if r.scenes, err = pick("scene", r.sceneList, scene.All, sceneName); err != nil {
@@ -82,8 +82,17 @@ func parse(args []string) (options, error) {
 	if r.contenders, err = pick("contender", r.contenderList, contender.All, contenderName); err != nil {
 		return options{}, err
 	}
-	r.callers, err = numbers(r.callerList)
-	return r.options, err
+	if r.callers, err = numbers(r.callerList); err != nil {
+		return options{}, err
+	}
+	for _, s := range r.scenes {
+		for _, n := range r.callers {
+			if n < s.Least {
+				return options{}, fmt.Errorf("bench: -callers: the scene %s takes %s or more, not %d", s.Name, plural(s.Least, s.Noun), n)
+			}
+		}
+	}
+	return r.options, nil
 }
 
 func sceneName(s scene.Scene) string             { return s.Name }
@@ -122,8 +131,8 @@ func numbers(list string) ([]int, error) {
 	var ns []int
 	for s := range strings.SplitSeq(list, ",") {
 		n, err := strconv.Atoi(s)
-		if err != nil || n < 1 {
-			return nil, fmt.Errorf("bench: -callers: %q is not a number of goroutines, 1 or more", s)
+		if err != nil || n < 0 {
+			return nil, fmt.Errorf("bench: -callers: %q is not a number of callers", s)
 		}
 		if !slices.Contains(ns, n) {
 			ns = append(ns, n)
@@ -141,10 +150,10 @@ func usage(w io.Writer) {
 	fs.PrintDefaults()
 	fmt.Fprintln(w, "\nScenes:")
 	for _, s := range scene.All {
-		fmt.Fprintf(w, "  %-13s %s\n", s.Name, s.About)
+		fmt.Fprintf(w, "  %-15s %s\n", s.Name, s.About)
 	}
 	fmt.Fprintln(w, "\nContenders:")
 	for _, c := range contender.All {
-		fmt.Fprintf(w, "  %-13s %s\n", c.Name, c.About)
+		fmt.Fprintf(w, "  %-15s %s\n", c.Name, c.About)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
 	"time"
 
 	"example.com/tokenactor/bench/contender"
@@ -13,9 +14,9 @@ import (
 
 // Crawl is what tokens cost where there is a network, if a short one: the bare
 // client is the row harness. The server is a process of its own, so that this
-// process's time is the client's alone. All contenders send over the same open
-// connections, one for each worker. Requests per second depend on the server too,
-// which has its part of the same processors.
+// process's time is the client's alone. All contenders send equally many requests,
+// over the same open connections, one for each worker. Requests per second depend
+// on the server too, which has its part of the same processors.
 var Crawl = Scene{
 	Name:    "crawl",
 	About:   "GET over loopback by so many workers at once: the client's CPU time, and the requests per second",
@@ -23,8 +24,8 @@ var Crawl = Scene{
 	Callers: []int{64, 1000},
 	Least:   1,
 	Noun:    "worker",
-	Longer:  5,
-	Open: func(ctx context.Context, workers int) (*Stage, error) {
+	Longer:  8,
+	Open: func(_ context.Context, workers int) (*Stage, error) {
 		if cpuTime() == 0 {
 			return nil, errors.New("this system does not tell the CPU time of a process; pick other scenes with -scene")
 		}
@@ -32,38 +33,42 @@ var Crawl = Scene{
 		if err != nil {
 			return nil, err
 		}
-		pool := &http.Transport{MaxIdleConnsPerHost: workers}
-		return &Stage{
-			Goroutines: workers,
-			Run: func(ctx context.Context, c contender.Contender, d time.Duration) (Sample, error) {
-				return crawl(ctx, c, server.url, pool, workers, d)
-			},
-			Close: func() error {
-				pool.CloseIdleConnections()
-				return server.stop()
-			},
-		}, nil
+		f := &field{server: server, workers: workers, pool: &http.Transport{MaxIdleConnsPerHost: workers}}
+		return &Stage{Goroutines: workers, Run: f.crawl, Close: f.close}, nil
 	},
 }
 
-func crawl(ctx context.Context, c contender.Contender, url string, pool *http.Transport, workers int, d time.Duration) (Sample, error) {
+// A field is what is crawled.
+type field struct {
+	server  *server
+	workers int
+	pool    *http.Transport
+	calls   int // how many requests a run sends; 0 until the first has found out
+}
+
+func (f *field) close() error {
+	f.pool.CloseIdleConnections()
+	return f.server.stop()
+}
+
+func (f *field) crawl(ctx context.Context, c contender.Contender, d time.Duration) (Sample, error) {
 	subject, err := open(c, accessToken)
 	if err != nil {
 		return nil, err
 	}
-	rt, err := subject.transport(pool)
+	rt, err := subject.transport(f.pool)
 	client := &http.Client{Transport: rt}
 	if err == nil && !c.Yardstick {
-		err = get(ctx, client, url+private)
+		err = get(ctx, client, f.server.url+private)
 	}
 	if err != nil {
 		return nil, errors.Join(err, subject.close())
 	}
-	warm := func() { _ = get(ctx, client, url) } // an error comes again in the work
-	s, err := fill(workers, d, func(n int) *Crew {
-		return NewCrew(workers, warm, func(worker int) error {
-			for range share(n, workers, worker) {
-				if err := get(ctx, client, url); err != nil {
+	s, err := f.spend(d, func(n int) *Crew {
+		warm := func() { _ = get(ctx, client, f.server.url) } // an error comes again in the work
+		return NewCrew(f.workers, warm, func(worker int) error {
+			for range share(n, f.workers, worker) {
+				if err := get(ctx, client, f.server.url); err != nil {
 					return err
 				}
 			}
@@ -74,6 +79,16 @@ func crawl(ctx context.Context, c contender.Contender, url string, pool *http.Tr
 		"cpu_us/request": s.perCall(s.cpu, time.Microsecond),
 		"requests/s":     float64(s.calls) / s.wall.Seconds(),
 	}, errors.Join(err, subject.close())
+}
+
+func (f *field) spend(d time.Duration, crew func(calls int) *Crew) (spent, error) {
+	if f.calls > 0 {
+		runtime.GC()
+		return spend(f.calls, crew(f.calls))
+	}
+	s, err := fill(f.workers, d, crew)
+	f.calls = s.calls
+	return s, err
 }
 
 // get reads a page to its end.

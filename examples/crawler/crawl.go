@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"example.com/tokenactor/client"
 	"example.com/tokenactor/manager"
 )
 
@@ -20,20 +19,6 @@ type crawl struct {
 	list    []string
 	next    atomic.Int64 // index into list, counted on over all rounds
 	tally   tally
-}
-
-func newCrawl(o options, m *manager.Manager, credential *manager.Credential, base http.RoundTripper, list []string) *crawl {
-	c := &crawl{options: o, manager: m, list: list}
-	c.client = &http.Client{
-		Timeout: 10 * time.Second,
-		Transport: &client.Transport{
-			Source:     &meter{credential, &c.tally}, // or the credential itself, if nobody counts
-			Base:       base,
-			Hosts:      o.hosts, // the list may lead anywhere, the token must not
-			MaxReplays: 3,       // not 1: a replay may meet the next revocation
-		},
-	}
-	return c
 }
 
 // work crawls until ctx ends or the list is done; with a duration it begins the list

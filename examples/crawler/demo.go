@@ -21,29 +21,22 @@ func demo(ctx context.Context, o options, out io.Writer) (lost int, err error) {
 		return 0, err
 	}
 	defer os.RemoveAll(folder)
-	srv := tokentest.New(tokentest.Options{Life: time.Second, Latency: 20 * time.Millisecond, APILatency: 50 * time.Millisecond, Log: -1})
+	srv := tokentest.New(tokentest.Options{Life: 2 * time.Second, Latency: 20 * time.Millisecond, APILatency: 50 * time.Millisecond, Log: -1})
 	defer srv.Close()
 	if err := srv.Start(); err != nil {
 		return 0, err
 	}
-	// Each token is revoked in mid-life, unless it was renewed before. RevokeEvery can
-	// kill one before its first use, and the manager takes that for a server which
-	// rejects all tokens: it would wait a second before the next refresh.
-	strike := time.AfterFunc(time.Second, srv.RevokeAccess)
-	defer strike.Stop()
-	srv.Always(tokentest.Choose(func(tokentest.Call) (none tokentest.Fault) {
-		strike.Reset(400*time.Millisecond + rand.N(500*time.Millisecond))
-		return none
-	}))
-
 	o.urls, o.hosts, o.store = "-", []string{srv.URL()}, filepath.Join(folder, "tokens.db")
 	o.tokenURL, o.clientID, o.clientSecret = srv.TokenURL(), srv.ClientID(), srv.ClientSecret()
 	o.refreshToken = srv.Login().RefreshToken // as of a person who logged in
 	o.duration = cmp.Or(o.duration, 10*time.Second)
-	fmt.Fprintf(out, "%s workers crawl a server on this machine for %v. Its access tokens live 1 s and\n"+
+	fmt.Fprintf(out, "%s workers crawl a server on this machine for %v. Its access tokens live 2 s and\n"+
 		"are revoked at random; a refresh token works once, and to send it twice ends the login.\n\n",
 		thousands(o.workers), o.duration)
+	revoking, stop := context.WithCancel(ctx)
+	go revokeAtRandom(revoking, srv, int64(o.workers))
 	lost, err = crawlList(ctx, o, strings.NewReader(strings.Repeat(srv.APIURL()+"/page\n", 100)), out)
+	stop()
 	if err != nil {
 		return 0, err
 	}
@@ -59,4 +52,21 @@ func demo(ctx context.Context, o options, out io.Writer) (lost int, err error) {
 	reuses := int(srv.Stats().Reuses)
 	fmt.Fprintf(out, "Requests lost: %d. Refresh tokens spent twice: %d.\n", lost, reuses)
 	return lost + reuses, nil
+}
+
+// revokeAtRandom revokes all access tokens now and then, when so many requests were
+// accepted since. Options.RevokeEvery does not wait for that, and the manager takes a
+// token that dies before its first use for a server that rejects every token.
+func revokeAtRandom(ctx context.Context, srv *tokentest.Server, requests int64) {
+	for goal := requests; ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(300*time.Millisecond + rand.N(time.Second)):
+			if n := srv.Stats().Accepted; n >= goal {
+				srv.RevokeAccess()
+				goal = n + requests
+			}
+		}
+	}
 }

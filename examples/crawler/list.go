@@ -11,7 +11,9 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"time"
 
+	"example.com/tokenactor/client"
 	"example.com/tokenactor/manager"
 	"example.com/tokenactor/oauth"
 	"example.com/tokenactor/persist"
@@ -53,7 +55,16 @@ func crawlList(ctx context.Context, o options, stdin io.Reader, out io.Writer) (
 	if err != nil {
 		return 0, fmt.Errorf("no token: %w", err)
 	}
-	c := newCrawl(o, m, credential, base, list)
+	c := &crawl{options: o, list: list, manager: m}
+	c.client = &http.Client{
+		Timeout: 10 * time.Second,
+		Transport: &client.Transport{
+			Source:     &meter{credential, &c.tally}, // or the credential itself, if nobody counts
+			Base:       base,
+			Hosts:      o.hosts, // the list may lead anywhere, the token must not
+			MaxReplays: 3,       // not 1: a replay may meet the next revocation
+		},
+	}
 	c.run(ctx, out)
 	return c.tally.lost(), nil
 }
@@ -61,7 +72,7 @@ func crawlList(ctx context.Context, o options, stdin io.Reader, out io.Writer) (
 // credential is that of the client itself or, with a refresh token, of a user who has
 // logged in elsewhere. One store may hold many, so its name tells which.
 func (o *options) credential(ctx context.Context, m *manager.Manager, store manager.Store, opts oauth.Options) (*manager.Credential, error) {
-	name := fmt.Sprintf("%s %s %q %.8x", o.clientID, o.tokenURL, o.scope, sha256.Sum256([]byte(o.refreshToken)))
+	name := strings.TrimSpace(o.tokenURL + " " + o.clientID + " " + o.scope)
 	if o.refreshToken == "" {
 		return m.Manage(name, oauth.ClientCredentials(clientcredentials.Config{
 			ClientID:     o.clientID,
@@ -70,6 +81,7 @@ func (o *options) credential(ctx context.Context, m *manager.Manager, store mana
 			Scopes:       strings.Fields(o.scope),
 		}, opts)), nil
 	}
+	name += fmt.Sprintf(" login %.4x", sha256.Sum256([]byte(o.refreshToken)))
 	user := m.Manage(name, oauth.RefreshToken(oauth2.Config{
 		ClientID:     o.clientID,
 		ClientSecret: o.clientSecret,
@@ -84,11 +96,9 @@ func (o *options) credential(ctx context.Context, m *manager.Manager, store mana
 
 // readList reads the URLs in file, or those of stdin for "-".
 func readList(file string, stdin io.Reader) (list []string, err error) {
-	var text []byte
+	text, err := os.ReadFile(file)
 	if file == "-" {
 		text, err = io.ReadAll(stdin)
-	} else {
-		text, err = os.ReadFile(file)
 	}
 	if err != nil {
 		return nil, err

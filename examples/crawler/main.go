@@ -2,8 +2,7 @@
 // share expires and is revoked under their hands. Without flags it does so for 10 s
 // on a server of its own; -help tells how to crawl in earnest.
 //
-// How to use the library stands in list.go (store, manager, credential) and newCrawl
-// (an HTTP client on the credential). The rest is any crawler's.
+// How to use the library stands in list.go. The rest is any crawler's.
 package main
 
 import (

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+)
+
+// A promise is what -check holds tokenactor to in a scene. Each compares two runs
+// of one round, or counts.
+type promise struct {
+	at    []int // the numbers of callers with which the scene must have been run
+	check func(t *table) []verdict
+}
+
+var promises = map[string]promise{
+	"read":           {[]int{1, 10_000}, checkRead},
+	"roundtrip":      {[]int{4}, roundTripCheck(2)},
+	"roundtrip-1500": {[]int{4}, roundTripCheck(3)},
+	"crawl":          {[]int{1000}, checkCrawl},
+}
+
+// checkRead: no allocations; at most 6 times the limit, a bare atomic load; alone
+// and in a crowd the best contender takes at least 30 times as long.
+func checkRead(t *table) []verdict {
+	ours, bare, rivals := t.row("tokenactor"), t.row("limit"), t.rivals("ns/op")
+	if ours == nil || bare == nil || len(rivals) == 0 {
+		return absent("tokenactor, limit or a contender to compare with")
+	}
+	verdicts := []verdict{
+		atMost("allocations", summarize(ours.values("allocs/op")).median, 0),
+		atMost("tokenactor ÷ limit", t.ratio(ours, bare).median, 6),
+	}
+	if slices.Contains(promises["read"].at, t.callers) {
+		toBest := summarize(ratios(best(rivals), ours.values("ns/op"))).median
+		verdicts = append(verdicts, atLeast("best contender ÷ tokenactor", toBest, 30))
+	}
+	return verdicts
+}
+
+// roundTripCheck: Authorize allocates nothing; with 4 headers the Transport
+// allocates 3 times, and x/oauth2 takes so many times as long.
+func roundTripCheck(times float64) func(t *table) []verdict {
+	return func(t *table) []verdict {
+		ours, owner, theirs := t.row("tokenactor"), t.row("authorize"), t.row("oauth2")
+		if ours == nil || owner == nil || theirs == nil {
+			return absent("tokenactor, authorize or oauth2")
+		}
+		verdicts := []verdict{atMost("allocations of Authorize", summarize(owner.values("allocs/op")).median, 0)}
+		if t.callers == 4 {
+			verdicts = append(verdicts,
+				atMost("allocations", summarize(ours.values("allocs/op")).median, 3),
+				atLeast("oauth2 ÷ tokenactor", t.ratio(theirs, ours).median, times))
+		}
+		return verdicts
+	}
+}
+
+// checkCrawl: with 1,000 workers a request takes at most 1.03 times the CPU time
+// of a bare client's. The noise stands beside it, for it can be greater than that.
+func checkCrawl(t *table) []verdict {
+	if t.callers != 1000 {
+		return nil
+	}
+	ours, bare := t.row("tokenactor"), t.row("harness")
+	if ours == nil || bare == nil {
+		return absent("tokenactor or harness")
+	}
+	v := atMost("CPU per request, tokenactor ÷ bare client", t.ratio(ours, bare).median, 1.03)
+	noise := t.noise()
+	v.text += fmt.Sprintf(" (tokenactor ÷ itself: %s, %s – %s)", digits(noise.median), digits(noise.min), digits(noise.max))
+	return []verdict{v}
+}
