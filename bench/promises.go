@@ -1,9 +1,6 @@
 package main
 
-import (
-	"fmt"
-	"slices"
-)
+import "fmt"
 
 // A promise is what -check holds tokenactor to in a scene. Each compares two runs
 // of one round, or counts.
@@ -12,11 +9,18 @@ type promise struct {
 	check func(t *table) []verdict
 }
 
+// The numbers of callers at which more is promised than at others.
+const (
+	alone, crowd = 1, 10_000
+	fewHeaders   = 4
+	manyWorkers  = 1000
+)
+
 var promises = map[string]promise{
-	"read":           {[]int{1, 10_000}, checkRead},
-	"roundtrip":      {[]int{4}, roundTripCheck(2)},
-	"roundtrip-1500": {[]int{4}, roundTripCheck(3)},
-	"crawl":          {[]int{1000}, checkCrawl},
+	"read":           {[]int{alone, crowd}, checkRead},
+	"roundtrip":      {[]int{fewHeaders}, roundTripCheck(2)},
+	"roundtrip-1500": {[]int{fewHeaders}, roundTripCheck(3)},
+	"crawl":          {[]int{manyWorkers}, checkCrawl},
 }
 
 // checkRead: no allocations; at most 6 times the limit, a bare atomic load; alone
@@ -30,7 +34,7 @@ func checkRead(t *table) []verdict {
 		atMost("allocations", summarize(ours.values("allocs/op")).median, 0),
 		atMost("tokenactor ÷ limit", t.ratio(ours, bare).median, 6),
 	}
-	if slices.Contains(promises["read"].at, t.callers) {
+	if t.callers == alone || t.callers == crowd {
 		toBest := summarize(ratios(best(rivals), ours.values("ns/op"))).median
 		verdicts = append(verdicts, atLeast("best contender ÷ tokenactor", toBest, 30))
 	}
@@ -46,7 +50,7 @@ func roundTripCheck(times float64) func(t *table) []verdict {
 			return absent("tokenactor, authorize or oauth2")
 		}
 		verdicts := []verdict{atMost("allocations of Authorize", summarize(owner.values("allocs/op")).median, 0)}
-		if t.callers == 4 {
+		if t.callers == fewHeaders {
 			verdicts = append(verdicts,
 				atMost("allocations", summarize(ours.values("allocs/op")).median, 3),
 				atLeast("oauth2 ÷ tokenactor", t.ratio(theirs, ours).median, times))
@@ -58,7 +62,7 @@ func roundTripCheck(times float64) func(t *table) []verdict {
 // checkCrawl: with 1,000 workers a request takes at most 1.03 times the CPU time
 // of a bare client's. The noise stands beside it, for it can be greater than that.
 func checkCrawl(t *table) []verdict {
-	if t.callers != 1000 {
+	if t.callers != manyWorkers {
 		return nil
 	}
 	ours, bare := t.row("tokenactor"), t.row("harness")

@@ -60,18 +60,19 @@ func (t *table) row(name string) *row {
 // measure runs the contenders in turn, count times: A B C A, A B C A. A run lasts
 // d, or longer where the scene says so.
 func measure(ctx context.Context, s scene.Scene, cs []contender.Contender, callers, count int, d time.Duration) (t table, err error) {
+	t = table{scene: s, callers: callers, duration: d * time.Duration(max(1, s.Longer)), rows: make([]row, len(cs))}
 	stage, err := s.Open(ctx, callers)
 	if err != nil {
-		return table{}, failure(s, callers, err)
+		return table{}, t.failure(err)
 	}
 	if stage.Close != nil {
 		defer func() {
 			if failed := stage.Close(); failed != nil {
-				err = errors.Join(err, failure(s, callers, failed))
+				err = errors.Join(err, t.failure(failed))
 			}
 		}()
 	}
-	t = table{scene: s, callers: callers, goroutines: stage.Goroutines, duration: d * time.Duration(max(1, s.Longer)), rows: make([]row, len(cs))}
+	t.goroutines = stage.Goroutines
 	for i, c := range cs {
 		t.rows[i].contender = c
 	}
@@ -94,9 +95,7 @@ func measure(ctx context.Context, s scene.Scene, cs []contender.Contender, calle
 	return t, nil
 }
 
-func failure(s scene.Scene, callers int, err error) error {
-	return fmt.Errorf("bench: scene %s, %s: %w", s.Name, plural(callers, s.Noun), err)
-}
+func (t *table) failure(err error) error { return fmt.Errorf("bench: scene %s: %w", t.title(), err) }
 
 // run adds one sample to r, or the reason why there is none.
 func (t *table) run(ctx context.Context, stage *scene.Stage, r *row) error {
@@ -112,7 +111,7 @@ func (t *table) run(ctx context.Context, stage *scene.Stage, r *row) error {
 		return nil
 	}
 	if err != nil {
-		return failure(t.scene, t.callers, fmt.Errorf("contender %s: %w", r.contender.Name, err))
+		return t.failure(fmt.Errorf("contender %s: %w", r.contender.Name, err))
 	}
 	r.samples = append(r.samples, sample)
 	return nil

@@ -9,7 +9,7 @@ import (
 
 // writeTable shows a table as text.
 func writeTable(w io.Writer, t table) {
-	fmt.Fprintf(w, "\n%s, %s: %s\n\n", t.scene.Name, plural(t.callers, t.scene.Noun), t.scene.About)
+	fmt.Fprintf(w, "\n%s: %s\n\n", t.title(), t.scene.About)
 	ref := t.reference()
 	fmt.Fprintf(w, "%-12s", "contender")
 	for _, m := range t.scene.Metrics {
@@ -33,13 +33,18 @@ func writeTable(w io.Writer, t table) {
 	}
 	fmt.Fprintln(w)
 	if ref != nil {
-		noise := t.ratio(&t.again, ref)
+		noise := t.noise()
 		fmt.Fprintf(w, "noise: %s twice in a round differs from itself by the factor %s (%s – %s)\n",
 			ref.contender.Name, digits(noise.median), digits(noise.min), digits(noise.max))
 	}
 	fmt.Fprintf(w, "harness: starting and ending %s takes %v of each run of %v\n",
 		plural(t.goroutines, "goroutine"), t.idle.Round(time.Microsecond), t.duration)
 }
+
+func (t *table) title() string { return t.scene.Name + ", " + plural(t.callers, t.scene.Noun) }
+
+// noise compares the contender that ratios are to with itself.
+func (t *table) noise() stat { return t.ratio(&t.again, t.reference()) }
 
 // ratio compares the first metric of two rows, round by round.
 func (t *table) ratio(r, to *row) stat {

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"runtime/metrics"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -159,12 +160,12 @@ func BenchmarkRenewals(b *testing.B) {
 				now := time.Now()
 				return now.UnixNano() + leap.Load(), int64(now.Sub(begin)) + leap.Load()
 			}
-			token := Token{AccessToken: NewSecret("T"), ExpiresIn: time.Hour}
 			r := RefresherFunc(func(context.Context, string, Token) (Token, error) {
-				if calls.Add(1)%int64(n) == 0 {
+				call := calls.Add(1)
+				if call%int64(n) == 0 {
 					renewedc <- struct{}{}
 				}
-				return token, nil
+				return Token{AccessToken: NewSecret(strconv.FormatInt(call, 16)), ExpiresIn: time.Hour}, nil
 			})
 			cs := make([]*Credential, n)
 			go func() {

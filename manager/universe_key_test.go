@@ -91,7 +91,8 @@ func (k *keyer) time(at int64) {
 	case at <= k.u.now:
 		k.add(2)
 	default:
-		k.add(3 + byte((at-k.u.now)/int64(time.Second)))
+		ms := (at - k.u.now) / int64(time.Millisecond)
+		k.add(3, byte(ms), byte(ms>>8))
 	}
 }
 
@@ -123,13 +124,12 @@ func (k *keyer) snapshot(s *Snapshot) {
 
 // encoded are the fields of machine and work that machine writes down; skipped
 // are those that cannot differ, or do not matter, in these worlds: serial numbers,
-// what only Idle, expiry, a limit of the store or Release use, and how often
-// something failed, since the dice say that no failure costs a wait.
+// and what only Idle, expiry, a limit of the store or Release use.
 const (
 	encoded = " token work revision usable due attempt phase loaded published source" +
-		" waiters controls login purpose leased early forRejection overdue brokenOff parent next nextMark mark ownerless quiet refusal" +
-		" failure final doubts retry born quick fruitless barren barrenUntil unsaved dirty saveRetry heard late "
-	skipped = " name set read op parked warned limit saveErr hung sentAt sentWall failures saves loads loadRetry loadErr leaving lastTry "
+		" waiters controls login purpose leased early forRejection overdue brokenOff sentAt parent next nextMark mark ownerless quiet refusal" +
+		" failure final failures doubts retry born quick fruitless barren barrenUntil unsaved unstored dirty saves saveRetry loads heard late "
+	skipped = " name set read op parked warned limit saveErr hung sentWall loadRetry loadErr leaving lastTry "
 )
 
 func (k *keyer) machine(m *machine) {
@@ -144,8 +144,8 @@ func (k *keyer) machine(m *machine) {
 		return
 	}
 	k.flags(w.leased, w.early, w.forRejection, w.overdue, w.ownerless, w.final, w.unsaved, w.dirty)
-	k.flags(w.brokenOff, w.late != nil, w.refusal.IsZero(), w.refusal.Lost, w.born == 0, w.heard > m.revision)
-	k.add(byte(w.purpose), byte(w.doubts), byte(w.quick), byte(w.fruitless), byte(w.barren), byte(len(w.waiters)), byte(len(w.controls)))
+	k.flags(w.brokenOff, w.unstored, w.late != nil, w.refusal.IsZero(), w.refusal.Lost, w.born == 0, w.heard > m.revision)
+	k.add(byte(w.purpose), byte(w.doubts), byte(w.quick), byte(w.fruitless), byte(w.barren), byte(w.failures), byte(w.saves), byte(w.loads), byte(len(w.waiters)), byte(len(w.controls)))
 	for _, c := range w.waiters {
 		k.token(c.rejected)
 	}
@@ -161,6 +161,9 @@ func (k *keyer) machine(m *machine) {
 	}
 	k.mark(&w.nextMark)
 	k.mark(&w.mark)
+	if m.phase == sending {
+		k.time(m.refreshLimit())
+	}
 	k.time(w.quiet)
 	k.time(w.retry)
 	k.time(w.barrenUntil)

@@ -84,7 +84,8 @@ func (u *universe) moves(to []move) []move {
 	for i := range u.late {
 		add(moveLand, i, true)
 	}
-	add(movePass, 0, still && u.next() != never)
+	next := u.next()
+	add(movePass, 0, next != never && (still || next < u.quiet()))
 	return to
 }
 
@@ -94,15 +95,28 @@ func (p *process) exposed() bool {
 	return m.phase == sending || m.work != nil && (m.work.next != nil || m.work.unsaved || m.work.purpose == forState)
 }
 
-// next is when the next deadline is, never if there is none to come.
+// next is when the next deadline is or a quiet time ends, never if none is to come.
 func (u *universe) next() int64 {
-	next := int64(never)
+	next := u.quiet()
 	for i := range u.procs {
 		if d := u.procs[i].machine.deadline(); d > u.now {
 			next = min(next, d)
 		}
 	}
 	return next
+}
+
+// quiet is when the next quiet time ends. Time does not come so far while a
+// request is on the network.
+func (u *universe) quiet() int64 {
+	quiet := int64(never)
+	for i := range u.procs {
+		w := u.procs[i].machine.work
+		if w != nil && !w.mark.IsZero() && w.quiet > u.now {
+			quiet = min(quiet, w.quiet)
+		}
+	}
+	return quiet
 }
 
 // make lets a move happen.

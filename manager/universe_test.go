@@ -12,8 +12,8 @@ import (
 // server rotates refresh tokens and revokes the family of one that is used again.
 // Whoever drives it decides what happens next; it says what has gone wrong.
 //
-// Tokens have no expiry: callers come with a rejected one. Time passes only while
-// no request is on the network, which is what the quiet time stands for.
+// Tokens have no expiry: callers come with a rejected one. A quiet time does not
+// end while a request is on the network, which is what it stands for.
 type universe struct {
 	*rules
 	now      int64
@@ -182,7 +182,7 @@ var errLostAnswer = errors.New("no answer")
 // there is always one.
 func (u *universe) step(i int, m message) {
 	p := &u.procs[i]
-	at := moment{now: u.now, wall: storyWall + u.now}
+	at := moment{now: u.now, wall: storyWall + u.now, dice: 1 << 63}
 	if u.naive == "no check" || u.lease == int8(i) && u.leasing == kernelLock {
 		at.lease = -1
 	} else if u.lease == int8(i) {

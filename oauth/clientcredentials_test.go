@@ -24,7 +24,7 @@ func TestClientCredentials(t *testing.T) {
 				ClientSecret: srv.ClientSecret(),
 				TokenURL:     srv.TokenURL(),
 				AuthStyle:    style,
-			}, oauth.Options{Client: srv.Client(), AllowHTTP: true})
+			}, oauth.Options{Client: srv.Client()})
 			first, err := r.Refresh(t.Context(), "crawler", manager.Token{})
 			if err != nil {
 				t.Fatal(err)
@@ -53,7 +53,7 @@ func TestConcurrentRefreshes(t *testing.T) {
 			ClientSecret: srv.ClientSecret(),
 			TokenURL:     srv.TokenURL(),
 			AuthStyle:    oauth2.AuthStyleInParams,
-		}, oauth.Options{Client: srv.Client(), AllowHTTP: true})
+		}, oauth.Options{Client: srv.Client()})
 		user := refresherOf(srv)
 		var refreshes sync.WaitGroup
 		for range 20 {

@@ -19,7 +19,7 @@ func refresherOf(srv *tokentest.Server) manager.Refresher {
 		ClientID:     srv.ClientID(),
 		ClientSecret: srv.ClientSecret(),
 		Endpoint:     oauth2.Endpoint{TokenURL: srv.TokenURL()},
-	}, oauth.Options{Client: srv.Client(), AllowHTTP: true})
+	}, oauth.Options{Client: srv.Client()})
 }
 
 func TestRefreshToken(t *testing.T) {
@@ -146,7 +146,7 @@ func TestScenario18SpentRefreshToken(t *testing.T) {
 		checkMarks(t, err, loginRequired)
 
 		wrong := oauth2.Config{ClientID: srv.ClientID(), ClientSecret: "another", Endpoint: oauth2.Endpoint{TokenURL: srv.TokenURL()}}
-		_, err = oauth.RefreshToken(wrong, oauth.Options{Client: srv.Client(), AllowHTTP: true}).Refresh(t.Context(), "user", prev)
+		_, err = oauth.RefreshToken(wrong, oauth.Options{Client: srv.Client()}).Refresh(t.Context(), "user", prev)
 		checkMarks(t, err, permanent)
 	})
 }

@@ -30,7 +30,7 @@ func crawlerAt(srv *tokentest.Server, m *manager.Manager) *manager.Credential {
 		ClientID:     srv.ClientID(),
 		ClientSecret: srv.ClientSecret(),
 		TokenURL:     srv.TokenURL(),
-	}, oauth.Options{Client: srv.Client(), AllowHTTP: true}))
+	}, oauth.Options{Client: srv.Client()}))
 }
 
 // start makes a server and a manager, which end with the test.

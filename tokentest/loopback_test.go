@@ -14,8 +14,8 @@ import (
 
 func TestURLs(t *testing.T) {
 	srv := newServer(t, tokentest.Options{})
-	if srv.URL() != "" || srv.TokenURL() != "http://auth.example.com/token" ||
-		srv.RevokeURL() != "http://auth.example.com/revoke" || srv.APIURL() != "http://api.example.com" {
+	if srv.URL() != "" || srv.TokenURL() != "https://auth.example.com/token" ||
+		srv.RevokeURL() != "https://auth.example.com/revoke" || srv.APIURL() != "https://api.example.com" {
 		t.Errorf("in memory: %q %q %q %q", srv.URL(), srv.TokenURL(), srv.RevokeURL(), srv.APIURL())
 	}
 	if err := srv.Start(); err != nil {

@@ -117,7 +117,7 @@ func (s *Server) base(host string) string {
 	if url := s.URL(); url != "" {
 		return url
 	}
-	return "http://" + host
+	return "https://" + host
 }
 
 // ClientID is the client that the token endpoint knows.

@@ -69,7 +69,7 @@ func TestContext(t *testing.T) {
 
 func TestUnknownPlaces(t *testing.T) {
 	srv := newServer(t, tokentest.Options{})
-	resp, err := srv.Client().Get("http://auth.example.com/elsewhere")
+	resp, err := srv.Client().Get("https://auth.example.com/elsewhere")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,8 @@ package contender
 import (
 	"context"
 	"errors"
+	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -30,15 +32,71 @@ type reader interface {
 	Reads(ctx context.Context, n int) (string, error)
 }
 
-func TestFailedLoginReachesTheReader(t *testing.T) {
+type decorator interface {
+	Transport(base http.RoundTripper) (http.RoundTripper, error)
+}
+
+func TestFailedLoginReachesTheCaller(t *testing.T) {
 	down := errors.New("down")
 	for _, c := range All {
 		subject, err := c.Open(func(context.Context) (Token, error) { return Token{}, down })
-		if err == nil {
-			_, err = subject.(reader).Reads(t.Context(), 1)
-		}
-		if !errors.Is(err, down) {
+		if r, ok := subject.(reader); ok && err == nil {
+			if _, err := r.Reads(t.Context(), 1); !errors.Is(err, down) {
+				t.Errorf("%s with a failing login reads: %v, want %v", c.Name, err, down)
+			}
+		} else if err != nil && !errors.Is(err, down) {
 			t.Errorf("%s with a failing login: %v, want %v", c.Name, err, down)
+		}
+		if d, ok := subject.(decorator); ok && err == nil {
+			if err := send(t, d, new(seen)); !errors.Is(err, down) {
+				t.Errorf("%s with a failing login sends a request: %v, want %v", c.Name, err, down)
+			}
+		}
+		if err := Close(subject); err != nil {
+			t.Errorf("%s: %v", c.Name, err)
+		}
+	}
+}
+
+// seen is a base that keeps what it got.
+type seen struct{ authorization []string }
+
+func (s *seen) RoundTrip(req *http.Request) (*http.Response, error) {
+	s.authorization = append(s.authorization, req.Header.Get("Authorization"))
+	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, nil
+}
+
+func send(t *testing.T, d decorator, base http.RoundTripper) error {
+	t.Helper()
+	rt, err := d.Transport(base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://api.example.com", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = rt.RoundTrip(req)
+	return err
+}
+
+func TestRequestsCarryTheToken(t *testing.T) {
+	for _, c := range All {
+		subject, err := c.Open(func(context.Context) (Token, error) {
+			return Token{Access: "A", Expiry: time.Now().Add(time.Hour)}, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []string{"Bearer A"}
+		if c.Name == "harness" {
+			want = []string{""}
+		}
+		base := new(seen)
+		if d, ok := subject.(decorator); ok {
+			if err := send(t, d, base); err != nil || !slices.Equal(base.authorization, want) {
+				t.Errorf("%s sent %q, %v, want %q", c.Name, base.authorization, err, want)
+			}
 		}
 		if err := Close(subject); err != nil {
 			t.Errorf("%s: %v", c.Name, err)

@@ -12,21 +12,6 @@ import (
 	"example.com/tokenactor/bench/contender"
 )
 
-func TestEveryContenderReads(t *testing.T) {
-	for _, c := range contender.All {
-		sample, err := Read.Run(t.Context(), c, 5, time.Millisecond)
-		if err != nil {
-			t.Errorf("%s: %v", c.Name, err)
-			continue
-		}
-		for _, m := range Read.Metrics {
-			if _, ok := sample[m.Name]; !ok || len(sample) != len(Read.Metrics) {
-				t.Errorf("%s: the sample %v is not one of %v", c.Name, sample, Read.Metrics)
-			}
-		}
-	}
-}
-
 // counter is a contender that counts, and can misbehave.
 type counter struct {
 	login  contender.Login
@@ -90,7 +75,7 @@ func TestWrongTokenIsAnError(t *testing.T) {
 
 func TestSecondLoginIsAnError(t *testing.T) {
 	made, _ := counting(accessToken, true)
-	if _, err := Read.Run(t.Context(), made, 2, time.Microsecond); err == nil || !strings.Contains(err.Error(), "logins while one token was valid") {
+	if _, err := runOnce(t, Read, made, 2, time.Microsecond); err == nil || !strings.Contains(err.Error(), "logins while one token was valid") {
 		t.Errorf("a contender that logs in at every call: %v, want an error", err)
 	}
 }
@@ -99,7 +84,7 @@ func TestContenderThatCannotRead(t *testing.T) {
 	_, c := counting(accessToken, false)
 	closer := struct{ io.Closer }{c} // hides Reads
 	made := contender.Contender{Open: func(contender.Login) (any, error) { return closer, nil }}
-	_, err := Read.Run(t.Context(), made, 1, time.Millisecond)
+	_, err := runOnce(t, Read, made, 1, time.Millisecond)
 	if reason, ok := errors.AsType[Cannot](err); !ok || reason == "" {
 		t.Errorf("a contender without reads: %v, want Cannot with a reason", err)
 	}

@@ -153,23 +153,25 @@ inline publish() {
 	copy(shown[me], memory[me])
 }
 
-/* take makes the store's token that of the process. Claim: the only copy of a working refresh token is not dropped. */
+/* take makes the store's token that of the process. Claim: the only copy of a working refresh token is not dropped.
+ * A login that was never stored is no step forward for what takes its place. */
 inline take() {
 	assert(!onlyCopy(me));
 	copy(memory[me], stored);
+	if :: unsavedLogin -> copy(shown[me], memory[me]) :: else fi;
 	unsaved = false; unsavedLogin = false;
 	publish()
 }
 
 /* outranked: what is stored takes the place of what is in memory. */
-#define outranked (newer(stored, memory[me]) || \
+#define outranked (newer(stored, memory[me]) || (!ONLY_NEWER && !same(stored, memory[me])) || \
 	(LOGIN_YIELDS && unsavedLogin && stored.login >= memory[me].login && !same(stored, memory[me])))
 
 /* adopt takes over what the store holds. */
 inline adopt() {
 	seen = revision;
 	if
-	:: outranked || (!ONLY_NEWER && !same(stored, memory[me])) -> take()
+	:: outranked -> take()
 	:: else
 	fi
 }
@@ -258,7 +260,11 @@ resting:
 	atomic {
 		if
 		:: unsaved -> goto answered
-		:: NEWS && seen != revision -> adopt(); if :: QUIET == 1 -> see() :: else fi; goto resting
+		:: NEWS && seen != revision ->
+			adopt();
+			if :: QUIET == 1 -> see() :: else fi;
+			if :: unsaved :: else -> busy[me] = false; unlock() fi;
+			goto resting
 		:: me == 0 && logins > 0 -> whileSending = false; goto install
 		:: todo > 0 && !(FAIL_CLOSED && unsaved) ->
 			todo--;
@@ -277,7 +283,9 @@ lock:
 		:: lease != 0 && lease != me + 1 && steals > 0 && (LEASE == LOSSY || LEASE == BOUNDED && !busy[lease - 1]) ->
 			steals--; printf("P%d has the lease, that of P%d has ended\n", me, lease - 1); lease = me + 1
 		:: NEWS && (seen != revision || QUIET == 1 && mark > 0 && (clock & bit(me)) == 0) ->
-			adopt(); if :: QUIET == 1 -> see() :: else fi; goto lock
+			adopt();
+			if :: QUIET == 1 -> see() :: else fi;
+			goto lock
 		fi
 	}
 	mayCrash;
@@ -413,6 +421,7 @@ owed: /* A mark could not be saved before; what was sent without is in doubt now
 	atomic {
 		if
 		:: outcome == FAILED && revision == seen -> goto owed
+		:: outcome == CONFLICT && !newer(stored, memory[me]) && mark == 0 && !refusal -> seen = revision; goto owed
 		:: else -> busy[me] = false; unlock(); goto lock
 		fi
 	}
@@ -459,7 +468,7 @@ answered: /* The answer, or whatever is newer than the store. */
 			goto resting
 		:: outcome == CONFLICT && same(stored, memory[me]) -> /* one's own write */
 			seen = revision; unsaved = false; unsavedLogin = false; publish()
-		:: outcome == CONFLICT && !same(stored, memory[me]) && !outranked && newer(memory[me], stored) && ANSWER_WINS ->
+		:: outcome == CONFLICT && newer(memory[me], stored) && !outranked && ANSWER_WINS ->
 			seen = revision; goto answered
 		:: else -> seen = revision; take()
 		fi;
@@ -517,7 +526,7 @@ crashed:
 		memory[me].login = 0; memory[me].generation = 0; memory[me].family = 0; memory[me].index = 0;
 		copy(shown[me], memory[me]);
 		busy[me] = false; clock = clock & ~bit(me); unlock();
-		unsaved = false; unsavedLogin = false; todo++;
+		unsaved = false; unsavedLogin = false; reused = false; todo++;
 		if :: request[slot].family != 0 -> slot = 4 * me + 1 - slot :: else fi;
 		goto start
 	}

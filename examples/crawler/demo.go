@@ -54,9 +54,9 @@ func demo(ctx context.Context, o options, out io.Writer) (lost int, err error) {
 	return lost + reuses, nil
 }
 
-// revokeAtRandom revokes all access tokens now and then, when so many requests were
-// accepted since. Options.RevokeEvery does not wait for that, and the manager takes a
-// token that dies before its first use for a server that rejects every token.
+// revokeAtRandom revokes all access tokens now and then, once so many requests were
+// accepted since. A token that dies before its first use would look as if the server
+// rejected every token, and the manager would wait before the next refresh.
 func revokeAtRandom(ctx context.Context, srv *tokentest.Server, requests int64) {
 	for goal := requests; ; {
 		select {

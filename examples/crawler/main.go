@@ -32,9 +32,7 @@ environment has the secrets:
                  the first run spends it, later ones go on from what is stored.
 
 Exit status: 1 if a request was lost, that is, ended with 401 or without an answer, or
-if a refresh token was spent twice; 2 if the crawler could not do its work.
-
-`
+if a refresh token was spent twice; 2 if the crawler could not do its work.`
 
 type options struct {
 	urls, tokenURL, clientID, scope, store string
@@ -61,7 +59,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	switch {
 	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprint(stdout, help)
+		fmt.Fprint(stdout, help, "\n\n")
 		flags.SetOutput(stdout)
 		flags.PrintDefaults()
 		return 0

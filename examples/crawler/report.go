@@ -50,13 +50,11 @@ func (c *crawl) summary(out io.Writer, took time.Duration) {
 	t, stats, rejected := &c.tally, c.manager.Stats(), thousands(int(c.tally.rejected.Load()))
 	fmt.Fprintf(out, "%10s requests by %s workers in %.1f s, %s lost\n", thousands(t.requests), thousands(c.workers), took.Seconds(), thousands(t.lost()))
 	for status, n := range t.answers {
-		switch {
-		case n > 0 && status == 0:
-			fmt.Fprintf(out, "%10s without an answer\n", thousands(n))
-		case n > 0:
+		if status > 0 && n > 0 {
 			fmt.Fprintf(out, "%10s answered %d %s\n", thousands(n), status, http.StatusText(status))
 		}
 	}
+	fmt.Fprintf(out, "%10s without an answer\n", thousands(t.answers[0]))
 	fmt.Fprintf(out, "%10s 401s met with a rejected token, %s replayed with a new one\n", rejected, thousands(int(t.replayed.Load())))
 	fmt.Fprintf(out, "%10d refreshes, %d failed; one for each 401 and caller would have been %s\n", stats.Refreshes, stats.RefreshFailures, rejected)
 	fmt.Fprintf(out, "%7d ms longest wait for a token\n", t.longestWait.Milliseconds())
