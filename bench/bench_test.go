@@ -33,3 +33,12 @@ func BenchmarkRead(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkRoundTrip is the scene roundtrip for benchstat.
+func BenchmarkRoundTrip(b *testing.B) {
+	for _, c := range contender.All {
+		for _, s := range []scene.TripScene{scene.ShortToken, scene.LongToken} {
+			_ = s
+		}
+	}
+}

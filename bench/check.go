@@ -41,7 +41,11 @@ func check(scenes []scene.Scene, tables []table) []verdict {
 
 // atMost is the promise that a value is no greater than want.
 func atMost(what string, got, want float64) verdict {
-	return verdict{got <= want, fmt.Sprintf("%s: %s, want at most %v", what, digits(got), want)}
+	bound := fmt.Sprintf("at most %v", want)
+	if want == 0 {
+		bound = "0"
+	}
+	return verdict{got <= want, fmt.Sprintf("%s: %s, want %s", what, digits(got), bound)}
 }
 
 func atLeast(what string, got, want float64) verdict {

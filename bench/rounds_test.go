@@ -16,9 +16,12 @@ func fakeScene(run func(name string) (float64, error)) scene.Scene {
 	return scene.Scene{
 		Name:    "fake",
 		Metrics: []scene.Metric{{Name: "ns/op", Unit: "ns"}},
-		Run: func(_ context.Context, c contender.Contender, _ int, _ time.Duration) (scene.Sample, error) {
-			v, err := run(c.Name)
-			return scene.Sample{"ns/op": v}, err
+		Noun:    "caller",
+		Open: func(context.Context, int) (*scene.Stage, error) {
+			return &scene.Stage{Goroutines: 1, Run: func(_ context.Context, c contender.Contender, _ time.Duration) (scene.Sample, error) {
+				v, err := run(c.Name)
+				return scene.Sample{"ns/op": v}, err
+			}}, nil
 		},
 	}
 }
@@ -98,7 +101,7 @@ func TestFailureNamesItsRun(t *testing.T) {
 	broken := errors.New("broken")
 	s := fakeScene(func(string) (float64, error) { return 0, broken })
 	_, err := measure(t.Context(), s, named("A"), 7, 1, 0)
-	if want := "bench: scene fake, contender A, 7 callers: broken"; !errors.Is(err, broken) || err.Error() != want {
+	if want := "bench: scene fake, 7 callers: contender A: broken"; !errors.Is(err, broken) || err.Error() != want {
 		t.Errorf("the error is %v, want %q", err, want)
 	}
 }
@@ -109,5 +112,37 @@ func TestInterruptEndsTheRounds(t *testing.T) {
 	s := fakeScene(func(string) (float64, error) { runs++; cancel(); return 1, nil })
 	if _, err := measure(ctx, s, named("A B"), 1, 5, 0); !errors.Is(err, context.Canceled) || runs != 1 {
 		t.Errorf("after an interrupt: %d runs, error %v, want 1 and context.Canceled", runs, err)
+	}
+}
+
+func TestStageIsSharedAndClosed(t *testing.T) {
+	opened, closed := 0, 0
+	s := fakeScene(func(string) (float64, error) { return 1, nil })
+	s.Longer = 3
+	open := s.Open
+	s.Open = func(ctx context.Context, callers int) (*scene.Stage, error) {
+		opened++
+		stage, err := open(ctx, callers)
+		stage.Close = func() error { closed++; return errors.New("stuck") }
+		return stage, err
+	}
+	got, err := measure(t.Context(), s, named("A B"), 2, 3, time.Second)
+	if want := "bench: scene fake, 2 callers: stuck"; err == nil || err.Error() != want {
+		t.Errorf("the error is %v, want %q", err, want)
+	}
+	if opened != 1 || closed != 1 {
+		t.Errorf("the stage was opened %d times and closed %d times, want once", opened, closed)
+	}
+	if got.duration != 3*time.Second {
+		t.Errorf("a run lasts %v, want 3s", got.duration)
+	}
+}
+
+func TestStageThatCannotBeOpened(t *testing.T) {
+	broken := errors.New("broken")
+	s := scene.Scene{Name: "fake", Noun: "worker", Open: func(context.Context, int) (*scene.Stage, error) { return nil, broken }}
+	_, err := measure(t.Context(), s, named("A"), 1, 1, 0)
+	if want := "bench: scene fake, 1 worker: broken"; !errors.Is(err, broken) || err.Error() != want {
+		t.Errorf("the error is %v, want %q", err, want)
 	}
 }

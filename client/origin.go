@@ -1,6 +1,7 @@
 package client
 
 import (
+	"fmt"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -12,19 +13,19 @@ import (
 // a chain in a circle has no first request.
 const maxHops = 100
 
-// trusts reports whether req may carry the token.
-func (t *Transport) trusts(req *http.Request) bool {
+// trusts reports whether req may carry the token. The error is about Hosts.
+func (t *Transport) trusts(req *http.Request) (bool, error) {
 	if req.Response == nil && t.Hosts == nil {
-		return true
+		return true, nil
 	}
 	first, wasSecure := firstRequest(req)
 	if first == nil || wasSecure && req.URL.Scheme != "https" {
-		return false
+		return false, nil
 	}
 	if t.Hosts != nil {
 		return listed(t.Hosts, req.URL)
 	}
-	return originOf(first.URL) == originOf(req.URL)
+	return originOf(first.URL) == originOf(req.URL), nil
 }
 
 // firstRequest walks from a redirect hop back to the request that the caller
@@ -66,24 +67,28 @@ func defaultPort(scheme string) string {
 	return ""
 }
 
-// listed reports whether one of the hosts is u's origin.
-func listed(hosts []string, u *url.URL) bool {
+// listed reports whether one of the hosts is u's origin. An entry that no URL can
+// match is an error: requests sent bare because of a typo would all end with 401.
+func listed(hosts []string, u *url.URL) (bool, error) {
 	if u.Scheme == "https" && slices.Contains(hosts, u.Host) {
-		return true // as nearly always
+		return true, nil // as nearly always
 	}
 	o := originOf(u)
 	for _, entry := range hosts {
-		if !strings.Contains(entry, "://") {
-			if o.scheme != "https" && !loopback(o.host) {
-				continue
-			}
-			entry = o.scheme + "://" + entry
+		named := entry
+		bare := !strings.Contains(entry, "://")
+		if bare {
+			named = o.scheme + "://" + entry
 		}
-		if e, err := url.Parse(entry); err == nil && originOf(e) == o {
-			return true
+		e, err := url.Parse(named)
+		if err != nil || e.Hostname() == "" || e.Path+e.RawQuery+e.Fragment != "" || e.User != nil || strings.ContainsAny(e.Host, "*, ") {
+			return false, fmt.Errorf("client: Transport.Hosts: %q is neither a host, as api.example.com or api.example.com:8443, nor an origin, as http://intranet.example.com", entry)
+		}
+		if originOf(e) == o && (!bare || o.scheme == "https" || loopback(o.host)) {
+			return true, nil
 		}
 	}
-	return false
+	return false, nil
 }
 
 // loopback reports whether host is this machine, where plain http crosses no

@@ -25,7 +25,8 @@ type Transport struct {
 	// Hosts are the only hosts that may see the token, redirects or not; set
 	// it where URLs come from outside. An entry is "api.example.com" (port
 	// 443), "api.example.com:8443", or an origin: "http://intranet.example.com".
-	// Plain http needs an origin that says so, or a loopback host. Nil: the
+	// Plain http needs an origin that says so, or a loopback host. An entry
+	// that is neither is an error of the requests that look at it. Nil: the
 	// host of each first request, and no other that it redirects to. Empty
 	// but not nil: no host.
 	Hosts []string
@@ -48,7 +49,8 @@ type Transport struct {
 
 // RoundTrip implements http.RoundTripper. It never changes req.
 //
-// The error is that of Source, of Place, or of Base; no text of it holds the
+// The error is that of Source, of Place, or of Base, or says which entry of Hosts
+// is none; no text of it holds the
 // token. When the renewal fails or the body cannot be sent again, the response is
 // the one that rejected the token, whole, and the error nil; when the request's
 // context ends while it waits for the renewal, the error is the context's.
@@ -58,7 +60,13 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, errors.New("client: Transport.Source is nil: set it to a *manager.Credential")
 	}
 	ctx := req.Context()
-	if t.carriesOwn(req) || t.refreshing(ctx) || !t.trusts(req) {
+	if t.carriesOwn(req) || t.refreshing(ctx) {
+		return t.sendBare(req)
+	}
+	if trusted, err := t.trusts(req); err != nil {
+		closeBody(req)
+		return nil, err
+	} else if !trusted {
 		return t.sendBare(req)
 	}
 	token, err := t.Source.Token(ctx)

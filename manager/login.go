@@ -94,7 +94,9 @@ func (m *machine) loggedIn(t *turn, err error) {
 		m.clear()
 		m.take(t, next, left)
 		m.source = SourceLogin
-		w.unsaved, w.unstored = err != nil, err != nil
+		if w.unstored = nil; err != nil {
+			w.unsaved, w.unstored = true, next
+		}
 		if c.token != nil {
 			m.say(t, EventInstalled, nil)
 		} else {

@@ -190,7 +190,7 @@ func (m *machine) check(t *turn) {
 	w := m.work
 	before := w.mark
 	w.mark = w.nextMark
-	w.unsaved, w.unstored, w.dirty = false, false, false // the mark's snapshot had it all
+	w.unsaved, w.unstored, w.dirty = false, nil, false // the mark's snapshot had it all
 	short := m.leaseShort(t)
 	if !short && len(w.controls) == 0 && w.leaving == nil {
 		m.send(t)

@@ -142,6 +142,7 @@ func (m *machine) adopt(t *turn, s *Snapshot) {
 			m.supersede(t, s)
 			break
 		}
+		w.unstored = nil
 		if w.dirty && s.Refusal.IsZero() && (!w.refusal.IsZero() || s.Mark.IsZero() && !w.mark.IsZero()) {
 			return // a refusal, or the mark of what was sent without, is owed to the store still
 		}
@@ -158,7 +159,7 @@ func (m *machine) supersede(t *turn, s *Snapshot) {
 	if !token.Expiry.IsZero() {
 		left = token.Expiry.Sub(time.Unix(0, t.wall))
 	}
-	m.work.unstored = false
+	m.work.unstored = nil
 	known := m.token != nil
 	m.clear()
 	m.take(t, &token, left)
@@ -180,7 +181,7 @@ func (s *Snapshot) compare(token *Token) int {
 // order compares s with a token of ours. A login of ours that was never stored
 // gives way to any that was: somebody was told that theirs stands.
 func (m *machine) order(s *Snapshot, ours *Token) int {
-	if m.work.unstored && s.Login >= ours.login && !s.holds(ours) {
+	if u := m.work.unstored; u != nil && s.Login >= u.login && !s.holds(u) && !s.holds(ours) {
 		return 1
 	}
 	return s.compare(ours)
@@ -235,7 +236,7 @@ func (m *machine) stateSaved(t *turn, err error) {
 func (m *machine) stored(t *turn) {
 	w := m.work
 	w.saves, w.saveRetry = 0, 0
-	w.unsaved, w.unstored, w.dirty = false, false, false
+	w.unsaved, w.unstored, w.dirty = false, nil, false
 	switch {
 	case w.next != nil:
 		m.installed(t)

@@ -54,13 +54,13 @@ func (t *trial) publish(token *Token) {
 	switch {
 	case t.leaving:
 		t.fail("a token is published after leave")
-	case t.last != nil && (token.login < t.last.login || token.login == t.last.login && token.generation < t.last.generation):
+	case t.last != nil && !t.unstored && (token.login < t.last.login || token.login == t.last.login && token.generation < t.last.generation):
 		t.fail("(%d, %d) is published after (%d, %d)", token.login, token.generation, t.last.login, t.last.generation)
 	case t.set.durable && !token.RefreshToken.IsZero() && (w == nil || !w.unsaved) &&
 		t.stored.compare(token) < 0:
 		t.fail("generation %d is published before it is stored", token.generation)
 	}
-	t.shown, t.last = token, token
+	t.shown, t.last, t.unstored = token, token, t.unstored && w != nil && w.unsaved
 }
 
 // reply checks an answer (invariants 4 and 5).
@@ -80,6 +80,7 @@ func (t *trial) reply(e reply) {
 	}
 	if _, ok := t.logins[e.ticket]; ok {
 		delete(t.logins, e.ticket)
+		t.unstored = e.err != nil // it gives way to any that is stored
 		if e.err == nil && t.set.durable && t.stored.compare(e.token) < 0 {
 			t.fail("login %d is acknowledged and not stored", e.token.login)
 		}

@@ -30,16 +30,17 @@ type trial struct {
 	slot       bool
 	flight     *refresh
 
-	shown   *Token
-	last    *Token                // the last one published, by this process
-	open    map[ticket]*Token     // unanswered, and what each rejected
-	next    ticket                // the last one given out
-	logins  map[ticket]*Token     // of the open ones, those of Install and Forget
-	serial  int                   // of the last token made
-	sent    map[string]*sentToken // by refresh token
-	leaving bool
-	calm    bool             // no more adversity: everything is answered well
-	trace   *strings.Builder // nil: none wanted
+	shown    *Token
+	last     *Token                // the last one published, by this process
+	unstored bool                  // the last login was not stored
+	open     map[ticket]*Token     // unanswered, and what each rejected
+	next     ticket                // the last one given out
+	logins   map[ticket]*Token     // of the open ones, those of Install and Forget
+	serial   int                   // of the last token made
+	sent     map[string]*sentToken // by refresh token
+	leaving  bool
+	calm     bool             // no more adversity: everything is answered well
+	trace    *strings.Builder // nil: none wanted
 }
 
 // sentToken is what became of a refresh token.

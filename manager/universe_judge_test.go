@@ -12,6 +12,8 @@ func (u *universe) write(i int, w *save, login bool) error {
 	}
 	f, index := read(&s.Token)
 	switch {
+	case login && s.Login == u.stored.Login && f != u.current && u.naive == "":
+		u.fail("P%d overwrites the login of family %d with another of that number", i, u.current)
 	case login:
 		u.current = f
 	case f != u.current:
@@ -67,7 +69,7 @@ func (u *universe) settled() {
 		switch {
 		case p.open || p.asks > 0:
 			u.fail("a caller of P%d is never answered", i)
-		case p.controlling || i == 0 && int(p.controls) < len(u.rules.controls):
+		case p.controlling || int(p.controls) < len(u.controls[i]):
 			u.fail("a login of P%d is never answered", i)
 		case u.lease == int8(i):
 			u.fail("P%d keeps the lease for nothing", i)

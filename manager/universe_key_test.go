@@ -144,7 +144,7 @@ func (k *keyer) machine(m *machine) {
 		return
 	}
 	k.flags(w.leased, w.early, w.forRejection, w.overdue, w.ownerless, w.final, w.unsaved, w.dirty)
-	k.flags(w.brokenOff, w.unstored, w.late != nil, w.refusal.IsZero(), w.refusal.Lost, w.born == 0, w.heard > m.revision)
+	k.flags(w.brokenOff, w.unstored != nil, w.late != nil, w.refusal.IsZero(), w.refusal.Lost, w.born == 0, w.heard > m.revision)
 	k.add(byte(w.purpose), byte(w.doubts), byte(w.quick), byte(w.fruitless), byte(w.barren), byte(w.failures), byte(w.saves), byte(w.loads), byte(len(w.waiters)), byte(len(w.controls)))
 	for _, c := range w.waiters {
 		k.token(c.rejected)
@@ -153,6 +153,7 @@ func (k *keyer) machine(m *machine) {
 		k.token(c.token)
 	}
 	k.token(w.login)
+	k.token(w.unstored)
 	k.token(w.parent)
 	k.token(w.next)
 	if w.late != nil {

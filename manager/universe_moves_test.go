@@ -65,7 +65,7 @@ func (u *universe) moves(to []move) []move {
 		p := &u.procs[i]
 		still = still && p.machine.phase != sending
 		add(moveAsk, i, p.asks > 0 && !p.open)
-		add(moveControl, i, i == 0 && int(p.controls) < len(u.rules.controls) && !p.controlling)
+		add(moveControl, i, int(p.controls) < len(u.controls[i]) && !p.controlling)
 		add(moveLoad, i, p.load)
 		add(moveSave, i, p.save != nil && !p.answered)
 		add(moveSaved, i, p.answered)
@@ -231,7 +231,7 @@ func (u *universe) tidy() {
 
 // control logs in, which begins a new family, or out.
 func (u *universe) control(i int) {
-	if u.rules.controls[u.procs[i].controls] == 'i' {
+	if u.controls[i][u.procs[i].controls] == 'i' {
 		u.logins++
 		u.step(i, install{2, coin(u.logins, 1)})
 	} else {

@@ -36,7 +36,7 @@ type rules struct {
 	leasing  leasing
 	sets     [3][4]settings // by process and incarnation
 	renewals byte
-	controls []byte // of process 0: 'i' Install, 'f' Forget
+	controls [3]string // of each process: i Install, f Forget
 	naive    string
 	start    budget
 	procs    int
@@ -71,6 +71,7 @@ type process struct {
 	controls    byte // done
 	open        bool // an ask is unanswered
 	controlling bool
+	unstored    bool   // before this step it had a login that was never stored
 	rejected    *Token // what the next ask rejects
 	last        *Token // published
 	locking     bool
@@ -191,6 +192,7 @@ func (u *universe) step(i int, m message) {
 	if u.trace != nil {
 		u.note("  P%d %s", i, brief(m))
 	}
+	p.unstored = p.machine.work != nil && p.machine.work.unstored != nil
 	for _, e := range p.machine.step(at, m, nil) {
 		if u.trace != nil {
 			u.note("       %s", describe(e))
@@ -253,10 +255,11 @@ func (u *universe) send(i int, e refresh) {
 		guarded: u.procs[i].machine.work.mark.Guarded, waiting: true})
 }
 
-// publish may only go forward, and only what is stored or known to be unsaved.
+// publish may only go forward, and only what is stored or known to be unsaved. A
+// login that was never stored gives way to any that was.
 func (u *universe) publish(i int, t *Token) {
 	p := &u.procs[i]
-	if l := p.last; l != nil && (t.login < l.login || t.login == l.login && t.generation < l.generation) {
+	if l := p.last; l != nil && !p.unstored && (t.login < l.login || t.login == l.login && t.generation < l.generation) {
 		u.fail("P%d publishes (%d, %d) after (%d, %d)", i, t.login, t.generation, l.login, l.generation)
 	}
 	if w := p.machine.work; u.stored.compare(t) < 0 && (w == nil || !w.unsaved) && u.naive == "" {

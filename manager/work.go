@@ -45,11 +45,11 @@ type work struct {
 	barrenUntil int64
 
 	// The store.
-	unsaved   bool  // token is in memory only
-	unstored  bool  // so is its login, and was from the beginning
-	dirty     bool  // mark or refusal differ from what is stored
-	saves     int   // failed in a row
-	saveRetry int64 // no save before that
+	unsaved   bool   // token is in memory only
+	unstored  *Token // the login that it comes from, if that was never stored
+	dirty     bool   // mark or refusal differ from what is stored
+	saves     int    // failed in a row
+	saveRetry int64  // no save before that
 	loads     int
 	loadRetry int64
 	loadErr   error

@@ -258,12 +258,12 @@ start:
 	}
 resting:
 	atomic {
+		if :: unsaved :: else -> busy[me] = false; unlock() fi;
 		if
 		:: unsaved -> goto answered
 		:: NEWS && seen != revision ->
 			adopt();
 			if :: QUIET == 1 -> see() :: else fi;
-			if :: unsaved :: else -> busy[me] = false; unlock() fi;
 			goto resting
 		:: me == 0 && logins > 0 -> whileSending = false; goto install
 		:: todo > 0 && !(FAIL_CLOSED && unsaved) ->
@@ -292,12 +292,12 @@ lock:
 	atomic {                                               /* reload: adopt if newer */
 		seen = revision;
 		if
-		:: outranked -> take(); unlock(); goto resting
+		:: outranked -> take(); goto resting
 		:: !outranked && newer(memory[me], stored) -> unsaved = true
 		:: else
 		fi;
 		if
-		:: memory[me].family == 0 || refusal -> unlock(); goto resting
+		:: memory[me].family == 0 || refusal -> goto resting
 		:: else
 		fi;
 		see();
@@ -330,8 +330,7 @@ journal:
 			unlock(); goto lock
 		:: outcome == FAILED && revision == seen && UNMARKED ->
 			unmarked = true; printf("P%d goes on unmarked\n", me)
-		:: outcome == FAILED && revision == seen && !UNMARKED ->
-			if :: unsaved :: else -> unlock() fi; goto resting
+		:: outcome == FAILED && revision == seen && !UNMARKED -> goto resting
 		fi
 	}
 check:
@@ -365,7 +364,6 @@ sending:
 		:: request[slot].answer > 0 && !same(memory[me], parent) ->   /* a login came first */
 			printf("P%d drops the answer\n", me);
 			request[slot].answer = 0; request[slot].awaited = false;
-			if :: unsaved :: else -> busy[me] = false; unlock() fi;
 			goto resting
 		:: request[slot].answer == REFUSED && same(memory[me], parent) ->
 			request[slot].answer = 0; request[slot].awaited = false;
@@ -400,7 +398,7 @@ unknown: /* The fate of the refresh token is: the mark stays. */
 	atomic {
 		slot = 4 * me + 1 - slot;
 		if
-		:: !same(memory[me], parent) -> if :: unsaved :: else -> busy[me] = false; unlock() fi; goto resting
+		:: !same(memory[me], parent) -> goto resting
 		:: same(memory[me], parent) && unmarked -> goto owed
 		:: else
 		fi;
@@ -452,7 +450,7 @@ refusing:
 		if
 		:: outcome == FAILED -> goto refusing
 		:: outcome == CONFLICT && !newer(stored, memory[me]) -> seen = revision; goto refusing
-		:: else -> busy[me] = false; unlock(); goto resting
+		:: else -> goto resting
 		fi
 	}
 
@@ -472,7 +470,6 @@ answered: /* The answer, or whatever is newer than the store. */
 			seen = revision; goto answered
 		:: else -> seen = revision; take()
 		fi;
-		busy[me] = false; unlock();
 		goto resting
 	}
 

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,7 +20,8 @@ func demo(ctx context.Context, o options, out io.Writer) (lost int, err error) {
 		return 0, err
 	}
 	defer os.RemoveAll(folder)
-	srv := tokentest.New(tokentest.Options{Life: 2 * time.Second, Latency: 20 * time.Millisecond, APILatency: 50 * time.Millisecond, Log: -1})
+	srv := tokentest.New(tokentest.Options{Life: 3 * time.Second, RevokeEvery: time.Second,
+		Latency: 20 * time.Millisecond, APILatency: 50 * time.Millisecond, Log: -1})
 	defer srv.Close()
 	if err := srv.Start(); err != nil {
 		return 0, err
@@ -30,13 +30,10 @@ func demo(ctx context.Context, o options, out io.Writer) (lost int, err error) {
 	o.tokenURL, o.clientID, o.clientSecret = srv.TokenURL(), srv.ClientID(), srv.ClientSecret()
 	o.refreshToken = srv.Login().RefreshToken // as of a person who logged in
 	o.duration = cmp.Or(o.duration, 10*time.Second)
-	fmt.Fprintf(out, "%s workers crawl a server on this machine for %v. Its access tokens live 2 s and\n"+
+	fmt.Fprintf(out, "%s workers crawl a server on this machine for %v. Its access tokens live 3 s and\n"+
 		"are revoked at random; a refresh token works once, and to send it twice ends the login.\n\n",
 		thousands(o.workers), o.duration)
-	revoking, stop := context.WithCancel(ctx)
-	go revokeAtRandom(revoking, srv, int64(o.workers))
 	lost, err = crawlList(ctx, o, strings.NewReader(strings.Repeat(srv.APIURL()+"/page\n", 100)), out)
-	stop()
 	if err != nil {
 		return 0, err
 	}
@@ -52,21 +49,4 @@ func demo(ctx context.Context, o options, out io.Writer) (lost int, err error) {
 	reuses := int(srv.Stats().Reuses)
 	fmt.Fprintf(out, "Requests lost: %d. Refresh tokens spent twice: %d.\n", lost, reuses)
 	return lost + reuses, nil
-}
-
-// revokeAtRandom revokes all access tokens now and then, once so many requests were
-// accepted since. A token that dies before its first use would look as if the server
-// rejected every token, and the manager would wait before the next refresh.
-func revokeAtRandom(ctx context.Context, srv *tokentest.Server, requests int64) {
-	for goal := requests; ; {
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(300*time.Millisecond + rand.N(time.Second)):
-			if n := srv.Stats().Accepted; n >= goal {
-				srv.RevokeAccess()
-				goal = n + requests
-			}
-		}
-	}
 }
