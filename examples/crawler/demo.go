@@ -20,7 +20,7 @@ func demo(ctx context.Context, o options, out io.Writer) (lost int, err error) {
 		return 0, err
 	}
 	defer os.RemoveAll(folder)
-	srv := tokentest.New(tokentest.Options{Life: 3 * time.Second, RevokeEvery: time.Second,
+	srv := tokentest.New(tokentest.Options{Life: 3 * time.Second, RevokeEvery: 2 * time.Second,
 		Latency: 20 * time.Millisecond, APILatency: 50 * time.Millisecond, Log: -1})
 	defer srv.Close()
 	if err := srv.Start(); err != nil {

@@ -107,7 +107,7 @@ func TestDemo(t *testing.T) {
 	if got, want := r.number(t, "answered 200"), r.number(t, "requests by"); got != want {
 		t.Errorf("%d of %d requests answered 200", got, want)
 	}
-	// All tokens are revoked once in each second, and renewed after 2 s.
+	// The first refresh gets the first token; all tokens are revoked within 2 s.
 	if n := r.number(t, "refreshes"); n < 2 {
 		t.Errorf("%d refreshes, want 2 at least", n)
 	}
