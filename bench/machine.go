@@ -7,13 +7,20 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"time"
 )
 
 // writeMachine says what the numbers come from: the machine, the versions, the
 // size of the run.
 func writeMachine(w io.Writer, o options) {
 	fmt.Fprintf(w, "%s, %d procs, %s/%s, %s\n", processor(), runtime.GOMAXPROCS(0), runtime.GOOS, runtime.GOARCH, runtime.Version())
-	fmt.Fprintf(w, "medians of %s; a run lasts %v\n\n", plural(o.count, "round"), o.duration)
+	fmt.Fprintf(w, "medians of %s; a run lasts %v", plural(o.count, "round"), o.duration)
+	for _, s := range o.scenes {
+		if s.Longer > 1 {
+			fmt.Fprintf(w, ", of %s %v", s.Name, o.duration*time.Duration(s.Longer))
+		}
+	}
+	fmt.Fprint(w, "\n\n")
 	version := versions()
 	for _, c := range o.contenders {
 		fmt.Fprintf(w, "%-12s  %s", c.Name, c.About)

@@ -25,7 +25,7 @@ func (a *actor) refresh(c *Credential, e refresh) {
 			a.post(envelope{c, refreshed{e.attempt, &token, err}, nil})
 		}()
 		err = errGoexit
-		token, err = guarded(func() (Token, error) { return (*c.refresher).Refresh(ctx, c.machine.name, prev) })
+		token, err = guarded(func() (Token, error) { return c.refresher.Refresh(ctx, c.machine.name, prev) })
 		if err == nil {
 			token.prepare()
 		}

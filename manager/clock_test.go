@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -128,14 +129,24 @@ func TestScenario21ClockJumps(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
+				var issued sync.Map // access token: when, by the bubble's time
 				r, calls := counted(time.Hour, 0)
-				c, clocks := watched(t, Config{Heartbeat: 10 * time.Second}, r)
+				noting := RefresherFunc(func(ctx context.Context, name string, prev Token) (Token, error) {
+					t, err := r.Refresh(ctx, name, prev)
+					issued.Store(t.AccessToken.Reveal(), time.Now())
+					return t, err
+				})
+				c, clocks := watched(t, Config{Heartbeat: 10 * time.Second}, noting)
 				for hour := range 10 {
 					clocks.wall.Add(int64(test.jump(hour)))
 					for range 60 {
 						before := time.Now()
-						if _, err := c.Token(context.Background()); err != nil || time.Now() != before {
+						token, err := c.Token(context.Background())
+						if err != nil || time.Now() != before {
 							t.Fatalf("Token in hour %d: %v after %v", hour, err, time.Since(before))
+						}
+						if at, _ := issued.Load(token.AccessToken.Reveal()); before.Sub(at.(time.Time)) >= time.Hour-10*time.Second {
+							t.Fatalf("Token in hour %d: got one of %v ago", hour, before.Sub(at.(time.Time)))
 						}
 						time.Sleep(time.Minute)
 					}

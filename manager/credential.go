@@ -17,9 +17,7 @@ type Credential struct {
 	reported  atomic.Uint32         // the last Replayed that was passed on
 	place     int32                 // in the deadline heap, from 1; loop only
 
-	// Written once, before any caller sees it. A pointer, since fmt shows what a
-	// Refresher held here by value keeps to itself, such as a client secret.
-	refresher *Refresher
+	refresher Refresher // written once, before any caller sees it
 
 	machine machine // loop only, but for name and set, which are written once
 }

@@ -211,7 +211,10 @@ func (t *trial) siblingWrites(choice byte) {
 	s.Revision++
 	switch choice >> 5 {
 	case 0: // marks the same parent
-		s.Mark = Mark{Owner: [16]byte{99}, Attempt: uint64(t.now), Login: s.Login, Generation: s.Generation, At: t.wall(), Limit: 30 * time.Second}
+		s.Mark = Mark{Owner: [16]byte{99}, Attempt: uint64(t.now), Login: s.Login, Generation: s.Generation, At: t.wall(), Limit: t.set.policy.limit()}
+		if r := s.Token.RefreshToken; !r.IsZero() && t.sent[r.Reveal()] == nil {
+			t.sent[r.Reveal()] = &sentToken{at: t.now, marked: true, elsewhere: true}
+		}
 	case 1: // has refreshed
 		s = t.sibling(s.Login, s.Generation+1)
 	case 2: // has logged in

@@ -57,6 +57,7 @@ type machine struct {
 	revision uint64 // the store's, as last seen
 	usable   int64  // until then token may be published, machine time
 	due      int64  // its renewal begins, machine time
+	dying    int64  // the refresh token dies soon after, machine time; never once that is said
 	read     int64  // when somebody last asked for it; with Policy.Idle only
 	attempt  uint32 // serial number of the last refresh
 	op       uint32 // serial number of the last load or save
@@ -65,13 +66,12 @@ type machine struct {
 	loaded    bool // the store was asked
 	published bool // token is usable and given out
 	parked    bool // but hidden from lock-free readers, so that the next one is noticed
-	warned    bool // that the refresh token dies soon
 	source    Source
 }
 
 // newMachine makes the machine of a credential about which nothing is known.
 func newMachine(name string, set *settings) machine {
-	return machine{name: name, set: set, due: never, loaded: !set.durable}
+	return machine{name: name, set: set, due: never, dying: never, loaded: !set.durable}
 }
 
 // A turn is one step while it is being made.
@@ -86,6 +86,7 @@ func (t *turn) emit(e effect) { t.out = append(t.out, e) }
 func (m *machine) step(at moment, msg message, out []effect) []effect {
 	t := turn{at, out}
 	m.expire(&t)
+	m.warn(&t)
 	switch msg := msg.(type) {
 	case ask:
 		m.ask(&t, msg)
@@ -206,7 +207,7 @@ func (m *machine) guard() int64 {
 
 // deadline is when the machine wants a tick, never if it waits for answers only.
 func (m *machine) deadline() int64 {
-	d := m.showDeadline()
+	d := min(m.showDeadline(), m.dying)
 	w := m.work
 	if w == nil {
 		return min(d, m.due)

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"sync"
 )
@@ -76,7 +77,7 @@ func (m *Manager) Manage(name string, r Refresher, policy ...Policy) *Credential
 		key.group = g.Group()
 	}
 	if r == nil {
-		r = noRefresher{}
+		r = &noRefresher{}
 	}
 
 	m.mu.Lock()
@@ -89,7 +90,7 @@ func (m *Manager) Manage(name string, r Refresher, policy ...Policy) *Credential
 		set = &settings{world: &m.world, policy: key.policy, group: key.group, actor: m.actor}
 		m.settings[key] = set
 	}
-	c := &Credential{refresher: &r, machine: newMachine(strings.Clone(name), set)}
+	c := &Credential{refresher: veil(r), machine: newMachine(strings.Clone(name), set)}
 	m.index[c.machine.name] = c
 	return c
 }
@@ -135,6 +136,19 @@ func (m *Manager) Close() error {
 func (m *Manager) Shutdown(ctx context.Context) error {
 	return m.actor.shutdown(ctx)
 }
+
+// veil hides a Refresher behind a pointer, unless it is one or a function: where a
+// Credential is printed from an unexported field, fmt would show what a struct keeps
+// to itself, such as a client secret.
+func veil(r Refresher) Refresher {
+	switch reflect.TypeOf(r).Kind() {
+	case reflect.Pointer, reflect.Func:
+		return r
+	}
+	return &veiled{r}
+}
+
+type veiled struct{ Refresher }
 
 // noRefresher is that of a credential that is only ever installed.
 type noRefresher struct{}

@@ -5,6 +5,7 @@ import "time"
 // take makes token, of which left is left, the current one, publishes it if it
 // is usable, and reports whether it is.
 func (m *machine) take(t *turn, token *Token, left time.Duration) (usable bool) {
+	before := m.token
 	m.token = token
 	refreshIn := token.RefreshIn
 	if token.ExpiresIn > 0 && refreshIn > 0 {
@@ -23,7 +24,7 @@ func (m *machine) take(t *turn, token *Token, left time.Duration) (usable bool) 
 		at := m.set.policy.schedule(t.moment, left, life, refreshIn)
 		m.usable, m.due = at.usable, at.due
 	}
-	m.warn(t)
+	m.foresee(t, before)
 	if t.now >= m.usable || m.doing().leaving != nil {
 		m.hide(t)
 		return t.now < m.usable
@@ -102,21 +103,24 @@ func (m *machine) showDeadline() int64 {
 	return min(m.usable, m.parkTime())
 }
 
-// warn says once, in the last stretch of a refresh token, that a login will be
-// needed.
-func (m *machine) warn(t *turn) {
+// foresee sets when to warn that a refresh token dies. Of one that was not known
+// before, that is before the last tenth of its life, and at most a week before its
+// end. A rotated one with the same end dies with the one before.
+func (m *machine) foresee(t *turn, before *Token) {
 	end := m.token.RefreshExpiry
-	if end.IsZero() {
-		m.warned = false
-		return
+	switch {
+	case end.IsZero():
+		m.dying = never
+	case before == nil || !before.RefreshExpiry.Equal(end):
+		left := end.Sub(time.Unix(0, t.wall))
+		m.dying = after(t.now, left-min(left/10, maxWarning))
 	}
-	last := maxWarning
-	if m.token.ExpiresIn > 0 {
-		last = max(last, 2*m.token.ExpiresIn)
-	}
-	dying := end.Sub(time.Unix(0, t.wall)) < last
-	if dying && !m.warned {
+}
+
+// warn says, once for each refresh token, that it dies soon.
+func (m *machine) warn(t *turn) {
+	if t.now >= m.dying {
+		m.dying = never
 		m.say(t, EventDying, nil)
 	}
-	m.warned = dying
 }

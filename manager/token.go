@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+	"unsafe"
 )
 
 // hidden is what every way of printing a Secret shows.
@@ -126,9 +127,10 @@ type Token struct {
 	login      uint64 // set by the manager before it publishes the token
 	generation uint64 // likewise
 
-	// "Bearer …", made once; AccessToken shares its bytes. Two pointers deep, for
-	// fmt follows one: %s of a pointer prints what it points to.
-	header **[1]string
+	// "Bearer …", made once. A pointer to a string, since fmt follows one to an
+	// array, a slice or a struct: %s of a field that it cannot ask for its methods
+	// shows what that points to.
+	header *string
 }
 
 // Generation counts the tokens that the manager installed for this credential,
@@ -146,7 +148,7 @@ func (t *Token) Authorization() []string {
 	if t.header == nil {
 		return []string{t.scheme() + " " + t.AccessToken.Reveal()}
 	}
-	return (*t.header)[:]
+	return unsafe.Slice(t.header, 1)
 }
 
 // scheme is the type as it goes into the header. Servers answer "bearer" and
@@ -186,15 +188,14 @@ func (t *Token) same(other *Token) bool {
 	return t != nil && other != nil && (t == other || t.AccessToken.Equal(other.AccessToken))
 }
 
-// prepare makes the header value, whose bytes AccessToken then shares.
+// prepare makes the header value. AccessToken then shares its bytes, and both lie
+// in one object: a garbage collector counts objects, and there may be a million.
 func (t *Token) prepare() {
 	if t.AccessToken.IsZero() {
 		return
 	}
 	scheme := t.scheme()
 	value := scheme + " " + t.AccessToken.Reveal()
-	header := &[1]string{value}
-	t.header = &header
-	access := value[len(scheme)+1:]
-	t.AccessToken = Secret{&access}
+	both := &[2]string{value, value[len(scheme)+1:]}
+	t.header, t.AccessToken = &both[0], Secret{&both[1]}
 }

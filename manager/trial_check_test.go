@@ -20,6 +20,9 @@ func (t *trial) begin(e refresh, unmarked bool) {
 	if e.prev == nil || e.prev.RefreshToken.IsZero() {
 		return
 	}
+	if left := t.lease - t.now; t.set.leased && t.lease >= 0 && left < int64(t.set.policy.limit()+t.set.saveLimit+leaseMargin) {
+		t.fail("refresh %d under a lease that ends in %v", e.attempt, time.Duration(left))
+	}
 	guarded := t.machine.work.mark.Guarded
 	if m := t.stored.Mark; t.set.durable && !unmarked {
 		if m.Owner != t.set.owner || m.Attempt != e.attempt || m.Login != e.prev.login || m.Generation != e.prev.generation {
@@ -32,7 +35,7 @@ func (t *trial) begin(e refresh, unmarked bool) {
 	secret := e.prev.RefreshToken.Reveal()
 	before := t.sent[secret]
 	t.sent[secret] = &sentToken{at: t.now, marked: t.set.durable && !unmarked}
-	if before == nil {
+	if before == nil || before.elsewhere && unmarked { // the store could not be asked
 		return
 	}
 	quiet := before.at + int64(t.set.policy.limit()+quietMargin)

@@ -45,10 +45,11 @@ type trial struct {
 
 // sentToken is what became of a refresh token.
 type sentToken struct {
-	at      int64
-	refused bool // the server said so
-	spent   bool // its answer reached this process
-	marked  bool // under a stored mark
+	at        int64
+	refused   bool // the server said so
+	spent     bool // its answer reached this process
+	marked    bool // under a stored mark
+	elsewhere bool // by a sibling, for all that its mark tells
 }
 
 func newTrial(data []byte) *trial {
@@ -216,6 +217,11 @@ func (t *trial) apply(w save) error {
 	}
 	if w.snapshot.Login < t.stored.Login || w.snapshot.Login == t.stored.Login && w.snapshot.Generation < t.stored.Generation {
 		t.fail("(%d, %d) overwrites the newer (%d, %d)", w.snapshot.Login, w.snapshot.Generation, t.stored.Login, t.stored.Generation)
+	}
+	if r := t.stored.Token.RefreshToken; !r.IsZero() && w.snapshot.Mark.IsZero() {
+		if s := t.sent[r.Reveal()]; s != nil && s.elsewhere {
+			delete(t.sent, r.Reveal()) // our answer wins over a sibling's mark
+		}
 	}
 	t.stored = *w.snapshot
 	return nil

@@ -87,8 +87,8 @@ func (u *universe) settled() {
 	}
 }
 
-// pervert switches a rule of the protocol off in the machine itself.
-func (u *universe) pervert(i int) {
+// switchOff switches a rule of the protocol off in the machine itself.
+func (u *universe) switchOff(i int) {
 	w := u.procs[i].machine.work
 	if w == nil {
 		return

@@ -26,7 +26,7 @@ func keyOf(u *universe, buffer *[]byte) key {
 	k := keyer{u, (*buffer)[:0]}
 	k.snapshot(&u.stored)
 	b := u.budget
-	k.add(byte(u.lease), u.current, u.logins, byte(b.crash), byte(b.giveUp), byte(b.drop), byte(b.fail), byte(b.unclear), byte(b.late), byte(b.steal), byte(b.news))
+	k.add(byte(u.lease), u.current, u.logins, byte(b.crash), byte(b.giveUp), byte(b.drop), byte(b.fail), byte(b.unclear), byte(b.late), byte(b.blind), byte(b.steal), byte(b.news))
 	k.flags(u.strayed)
 	for _, f := range u.families {
 		k.add(f.newest)
@@ -129,7 +129,7 @@ const (
 	encoded = " token work revision usable due attempt phase loaded published source" +
 		" waiters controls login purpose leased early forRejection overdue brokenOff sentAt parent next nextMark mark ownerless quiet refusal" +
 		" failure final failures doubts retry born quick fruitless barren barrenUntil unsaved unstored dirty saves saveRetry loads heard late "
-	skipped = " name set read op parked warned limit saveErr hung sentWall loadRetry loadErr leaving lastTry "
+	skipped = " name set read op parked dying limit saveErr hung sentWall loadRetry loadErr leaving lastTry "
 )
 
 func (k *keyer) machine(m *machine) {

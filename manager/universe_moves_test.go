@@ -34,13 +34,14 @@ const (
 	moveUnclear                 // a write is carried out and fails
 	moveLate                    // a write fails and is under way still
 	moveLand                    // and is carried out
+	moveBlind                   // the store cannot be read
 	moveSteal                   // the lease expires
 	moveNews                    // somebody is told of a write
 )
 
 func (m move) String() string {
 	return fmt.Sprintf("%s %d", [...]string{"ask", "control", "load", "save", "saved", "lock", "serve", "answer", "tick", "time passes", "time-out", "",
-		"CRASH", "GIVE UP", "DROP", "FAIL", "UNCLEAR", "LATE", "LANDS", "LEASE LOST", "news"}[m.kind], m.at)
+		"CRASH", "GIVE UP", "DROP", "FAIL", "UNCLEAR", "LATE", "LANDS", "BLIND", "LEASE LOST", "news"}[m.kind], m.at)
 }
 
 // moves lists what may happen next.
@@ -73,11 +74,12 @@ func (u *universe) moves(to []move) []move {
 		add(moveTick, i, p.machine.deadline() <= u.now)
 		add(moveCrash, i, b.crash > 0 && (p.open || p.controlling) && p.incarnation < 3)
 		if s := p.save; s != nil && !p.answered {
-			mark := !s.snapshot.Mark.IsZero() && !u.closed // unmarked sends are another story
+			mark := !s.snapshot.Mark.IsZero() && !u.closed && !u.unmarked
 			add(moveFail, i, b.fail > 0 && !mark)
 			add(moveUnclear, i, b.unclear > 0)
 			add(moveLate, i, b.late > 0 && !mark)
 		}
+		add(moveBlind, i, b.blind > 0 && p.load)
 		add(moveSteal, i, b.steal > 0 && u.lease == int8(i) && (u.leasing == lossy || !p.exposed()))
 		add(moveNews, i, b.news > 0 && p.machine.loaded && p.machine.revision < u.stored.Revision)
 	}
@@ -151,6 +153,10 @@ func (u *universe) make(m move) {
 		u.step(i, saved{op, p.answer})
 	case moveFail, moveUnclear, moveLate:
 		u.failWrite(i, m.kind)
+	case moveBlind:
+		u.budget.blind--
+		u.procs[i].load = false
+		u.step(i, loaded{u.procs[i].machine.op, nil, errOutage})
 	case moveLand:
 		w := u.late[i]
 		u.late = slices.Delete(u.late, i, i+1)
@@ -197,7 +203,7 @@ func (u *universe) make(m move) {
 // superseded reports whether a process has a login that is not stored yet.
 func (u *universe) superseded() bool {
 	return slices.ContainsFunc(u.procs, func(p process) bool {
-		return p.machine.source == SourceLogin && p.machine.work != nil && p.machine.work.unsaved
+		return p.machine.work != nil && p.machine.work.unstored != nil
 	})
 }
 

@@ -43,6 +43,7 @@ type rules struct {
 	alone    bool // no Locker
 	closed   bool // Policy.FailClosed
 	hasty    bool // callers do not wait through back-off
+	unmarked bool // a mark may fail to be saved where that does not stop the sending
 }
 
 type leasing uint8
@@ -55,7 +56,7 @@ const (
 
 // budget is how often each adversity may happen.
 type budget struct {
-	crash, giveUp, drop, fail, unclear, late, steal, news int8
+	crash, giveUp, drop, fail, unclear, late, blind, steal, news int8
 }
 
 type family struct {
@@ -78,7 +79,7 @@ type process struct {
 	queued      bool
 	load        bool
 	save        *save // asked for and not yet carried out
-	login       bool  // it is that of an Install or Forget
+	login       bool  // it brings an Install or Forget
 	answer      error // of the save that was carried out
 	answered    bool
 }
@@ -199,7 +200,7 @@ func (u *universe) step(i int, m message) {
 		}
 		u.perform(i, e)
 	}
-	u.pervert(i)
+	u.switchOff(i)
 	if p.queued {
 		p.queued = false
 		u.step(i, granted{})
@@ -214,7 +215,7 @@ func (u *universe) perform(i int, e effect) {
 	case save:
 		w := p.machine.work
 		p.load, p.save, p.answered = false, &e, false
-		p.login = w.purpose == forLogin || w.unsaved && w.next == nil && p.machine.source == SourceLogin
+		p.login = w.purpose == forLogin || w.unstored != nil
 	case lock:
 		p.locking = true
 	case unlock:

@@ -13,13 +13,17 @@ type spent struct {
 	mallocs, bytes uint64        // of all goroutines
 }
 
+// atFirst is with how many calls fill begins: so many that two hiccups in a row do
+// not pass for what a few calls take.
+const atFirst = 1000
+
 // fill tries more and more calls, shared by a crew of goroutines, until they take
 // about d, and returns what they took. The runs before the last are the warm-up;
 // the last but one was long enough to tell how many calls fill d, so that one
 // hiccup does not pass for a full run.
 func fill(goroutines int, d time.Duration, crew func(calls int) *Crew) (spent, error) {
 	idle := Idle(goroutines)
-	for n, warm := goroutines, false; ; {
+	for n, warm := max(goroutines, atFirst), false; ; {
 		runtime.GC() // nobody pays for the garbage of the one before; later it would shrink the stacks
 		s, err := spend(n, crew(n))
 		if err != nil {

@@ -8,52 +8,55 @@
  * worlds; ./check has the matrix and README.md says what it shows.
  */
 
-#ifndef PROCESSES
-#define PROCESSES 2
-#endif
+#define PROCESSES 3     /* at most */
 
-/* The knobs. World: what may happen, and how often. Rule: 1 as in manager/, less is a naive form. */
+/* The knobs. First the world: what may happen besides. */
 
-byte LEASE;         /* KERNEL: freed by a crash only
-                            * BOUNDED: may end while its holder is slow, but outlives what the check saw coming
-                            * LOSSY: may end at any moment, even then: no client can stand that */
-bool NEWS;          /* writes of others are heard of without the lease */
-bool FAIL_CLOSED;   /* Policy.FailClosed */
-bool RELEASE;       /* process 0 releases the credential after an attempt of unknown outcome, and manages it anew */
+byte processes;       /* 2 or 3 */
+byte LEASE;           /* 0, KERNEL: freed by a crash only
+                       * 1, BOUNDED: may end while its holder is slow, but outlives what the check saw coming
+                       * 2, LOSSY: may end at any moment, even then: no client can stand that */
+bool NEWS;            /* writes of others are heard of without the lease */
+bool FAIL_CLOSED;     /* Policy.FailClosed, for logins and answers */
+bool UNMARKED;        /* where the mark cannot be saved the token is sent unmarked: the default past the end of the
+                       * access token. 0: it is not, as before that end, or with FailClosed */
+bool RELEASE;         /* process 0 releases the credential after an attempt of unknown outcome, and manages it anew */
 
-bool MARK;          /* a mark is durable before the refresh token is sent */
-bool FENCE;         /* it is saved only while the lease is held */
-bool CHECK;         /* the lease is looked at last, before sending */
-bool CHECK_ALL;     /*   even if the mark could not be saved */
-byte QUIET;         /* a guarded try waits for the quiet time; 1: counted from the first sight of the mark;
-                            * 2: from the first sight with the lease in hand */
-bool SERIAL;        /* the number of an attempt is never used twice by one process */
-bool VERDICT;       /* guarded tries go on until a verdict; 0: one guarded try, then "lost" */
-bool STAY_GUARDED;  /* after a guarded try "unspent" does not clear the mark */
-bool HOLD;          /* the lease is held until the answer is saved */
-bool ONLY_NEWER;    /* what the store holds is adopted only if it is newer than what is in memory */
-bool ANSWER_WINS;   /* an answer is saved over anything that is not newer */
-bool LOGIN_FIRST;   /* newer means greater (Login, Generation); 0: greater Generation */
-bool TOMBSTONE;     /* Forget writes; 0: it deletes, and revisions start again */
-bool HOLD_BACK;     /* an answer waits while a login is being saved; 0: it is dropped */
-bool LOGIN_ADOPTS;  /* a login that meets a conflict adopts what is stored, not only its revision */
-bool LOGIN_YIELDS;  /* a login that could not be stored gives way to one that was stored since */
-bool UNMARKED;      /* not a rule but the default policy: send unmarked if the mark cannot be saved.
-                            * Off here, as with FailClosed, or while the token is usable */
-bool SPENT;         /* also claim: only a guarded try presents a spent refresh token */
+/* The rules: as in manager/ by default, 0 (and for QUIET 1) is a naive form. */
+
+bool MARK;            /* a mark is durable before the refresh token is sent */
+bool FENCE;           /* it is saved only while the lease is held */
+bool CHECK;           /* the lease is looked at last, before sending */
+bool CHECK_ALL;       /* before sending unmarked too */
+byte QUIET;           /* a guarded try waits for the quiet time; 1: counted from the first sight of the mark;
+                       * 2: from the first sight with the lease in hand */
+bool DISTINCT;        /* marks of two attempts are never taken for each other */
+bool VERDICT;         /* guarded tries go on until a verdict; 0: one guarded try, then "lost" */
+bool STAY_GUARDED;    /* after a guarded try "unspent" does not clear the mark */
+bool HOLD;            /* the lease is held until the answer is saved */
+bool ONLY_NEWER;      /* what the store holds is adopted only if it is newer than what is in memory */
+bool ANSWER_WINS;     /* an answer is saved over anything that is not newer */
+bool LOGIN_FIRST;     /* newer means greater (Login, Generation); 0: greater Generation */
+bool TOMBSTONE;       /* Forget writes; 0: it deletes, and revisions start again */
+bool HOLD_BACK;       /* an answer waits while a login is being saved; 0: it is dropped */
+bool LOGIN_ADOPTS;    /* a login that meets a conflict adopts what is stored, not only its revision */
+bool LOGIN_YIELDS;    /* a login that could not be stored gives way to one that was */
+
+bool SPENT;           /* claim also that only a guarded try presents a spent refresh token */
 
 /* What is left of the world's misfortunes. */
-byte renewals;             /* of each process; not counted down */
-byte crashes;              /* of processes */
-byte timeouts;             /* a process gives up waiting; request or answer may be under way still */
-byte drops;                /* requests lost on their way to the server */
-byte unspents;             /* requests that certainly were not sent */
-byte fails;                /* saves that fail and are not applied */
-byte unknowns;             /* saves that are applied and reported as failed */
-byte steals;               /* leases that end early */
-byte hesitations;          /* sendings long after the mark was stored */
-byte logins;               /* Installs through process 0 */
-byte forgets, installs;    /* through a process that is not modelled, in this order */
+
+byte renewals;          /* of each process; not counted down */
+byte crashes;           /* of processes */
+byte timeouts;          /* a process gives up waiting; request or answer may be under way still */
+byte drops;             /* requests lost on their way to the server */
+byte unspents;          /* requests that certainly were not sent */
+byte fails;             /* saves that fail and are not applied */
+byte unknowns;          /* saves that are applied and reported as failed */
+byte steals;            /* leases that end early */
+byte hesitations;       /* sendings long after the mark was stored */
+byte logins;            /* Installs through process 0 */
+byte forgets, installs; /* through a process that is not modelled, in this order */
 
 c_code {
 	static int knob(const char *name, int standard) {
@@ -79,6 +82,7 @@ typedef Token { byte login; byte generation; byte family; byte index }
 
 #define copy(to, from) \
 	to.login = from.login; to.generation = from.generation; to.family = from.family; to.index = from.index
+#define larger(a, b) (a > b -> a : b)
 #define same(a, b) (a.login == b.login && a.generation == b.generation && a.family == b.family && a.index == b.index)
 #define newer(a, b) ((LOGIN_FIRST && (a.login > b.login || (a.login == b.login && a.generation > b.generation))) || \
 	(!LOGIN_FIRST && a.generation > b.generation))
@@ -115,20 +119,24 @@ bool busy[PROCESSES];      /* sending, or holding what must be saved: the lease 
 byte clock;                /* set of processes whose quiet time for the stored mark has begun */
 
 byte rightful = 1;         /* family of the last acknowledged Install or Forget */
-bool overtaken;            /* another login was acknowledged since process 0's failed */
+bool overtaken;            /* another login or logout was acknowledged than the one process 0's failed one was to follow */
 
 #define bit(process) (1 << (process))
 
-/* onlyCopy: the process alone knows the working refresh token of the rightful family. */
+/* claim ends the search where its condition does not hold, and the trace with what is wrong. */
+#define claim(condition, otherwise) \
+	if \
+	:: condition \
+	:: else -> printf(otherwise); assert(false) \
+	fi
+
+/* onlyCopy: process p alone knows the working refresh token of the rightful family. */
 #define onlyCopy(p) (memory[p].family != 0 && memory[p].family == rightful && alive[rightful] && \
 	memory[p].index == newest[rightful] && !(stored.family == rightful && stored.index == newest[rightful]))
 
 #define underWay(p, r) (request[r].family != 0 && (request[r].after & bit(p)) == 0)
-#if PROCESSES > 2
-#define quietOver(p) (!underWay(p, 0) && !underWay(p, 1) && !underWay(p, 2) && !underWay(p, 3) && !underWay(p, 4) && !underWay(p, 5))
-#else
-#define quietOver(p) (!underWay(p, 0) && !underWay(p, 1) && !underWay(p, 2) && !underWay(p, 3))
-#endif
+#define quietOver(p) \
+	(!(underWay(p, 0) || underWay(p, 1) || underWay(p, 2) || underWay(p, 3) || underWay(p, 4) || underWay(p, 5)))
 
 /* see: process me has just seen the stored mark. Its quiet time begins, if it is a mark it did not know,
  * and will outlast whatever is under way now. */
@@ -146,17 +154,19 @@ inline see() {
 	fi
 }
 
-/* publish shows what is in memory. Claim: published tokens only move forward. */
+/* publish shows what is in memory. */
 inline publish() {
-	assert(memory[me].login > shown[me].login ||
-		memory[me].login == shown[me].login && memory[me].generation >= shown[me].generation);
+	claim(memory[me].login > shown[me].login ||
+		memory[me].login == shown[me].login && memory[me].generation >= shown[me].generation,
+		"WRONG: an older token is published\n");
 	copy(shown[me], memory[me])
 }
 
-/* take makes the store's token that of the process. Claim: the only copy of a working refresh token is not dropped.
- * A login that was never stored is no step forward for what takes its place. */
+/* take makes the store's token that of the process. A login that was never stored is no step for what takes its place
+ * to be measured by. */
 inline take() {
-	assert(!onlyCopy(me));
+	claim(!onlyCopy(me), "WRONG: the only copy of a working refresh token is dropped\n");
+	claim(!unsavedLogin || overtaken, "WRONG: a login is dropped for something older\n");
 	copy(memory[me], stored);
 	if :: unsavedLogin -> copy(shown[me], memory[me]) :: else fi;
 	unsaved = false; unsavedLogin = false;
@@ -183,19 +193,18 @@ inline unlock() {
 	fi
 }
 
-/* apply writes the snapshot. Claims: newer state is never overwritten by older, and the last acknowledged login
- * or logout only by another one. */
+/* apply writes the snapshot. */
 inline apply(token, newMark, newRefusal) {
-	assert(!(LOGIN_FIRST && TOMBSTONE) || !newer(stored, token));
+	claim(!(LOGIN_FIRST && TOMBSTONE) || !newer(stored, token), "WRONG: newer state is overwritten by older\n");
 	if
 	:: unsavedLogin && !overtaken -> rightful = token.family
-	:: else -> assert(token.family == rightful)
+	:: else -> claim(token.family == rightful, "WRONG: an acknowledged login or logout is overwritten\n")
 	fi;
 	copy(stored, token);
 	mark = newMark; refusal = newRefusal; revision++;
 	if
-	:: newMark > 0 && !(reused && !SERIAL) -> clock = bit(me)
-	:: newMark > 0 && (reused && !SERIAL)
+	:: newMark > 0 && !(reused && !DISTINCT) -> clock = bit(me)
+	:: newMark > 0 && (reused && !DISTINCT)
 	:: newMark == 0 -> clock = 0
 	fi;
 	owner = (newMark > 0 -> me + 1 : 0)
@@ -245,7 +254,7 @@ proctype Process(byte me) {
 	bool guarded, unmarked;    /* the running attempt is */
 	bool unsaved;              /* memory is newer than the store */
 	bool unsavedLogin;         /* by a login that could not be stored */
-	bool reused;               /* attempt numbers have started again */
+	bool reused;               /* the numbers of its attempts have started again */
 	bool whileSending;
 
 	todo = renewals;
@@ -342,9 +351,9 @@ check:
 		:: else
 		fi;
 		if
-		:: reused && !SERIAL -> request[slot].after = clock & ~bit(me)
-		:: !(reused && !SERIAL) -> request[slot].after = 0
-		:: !(reused && !SERIAL) && hesitations > 0 && (clock & ~bit(me)) != 0 ->
+		:: reused && !DISTINCT -> request[slot].after = clock & ~bit(me)
+		:: !(reused && !DISTINCT) -> request[slot].after = 0
+		:: !(reused && !DISTINCT) && hesitations > 0 && (clock & ~bit(me)) != 0 ->
 			hesitations--;
 			request[slot].after = clock & ~bit(me);
 			printf("P%d hesitates\n", me)
@@ -440,9 +449,12 @@ tooShort: /* The lease does not last: the mark is taken back, nothing is sent. *
 	:: else -> goto clear
 	fi;
 
-refuse: /* Claims: only for a family that is lost, and it is known why. */
-	assert(!(memory[me].family == rightful && alive[rightful] && memory[me].index == newest[rightful]));
-	assert(!SPENT || guarded || memory[me].family != rightful);
+refuse:
+	atomic {
+		claim(!(memory[me].family == rightful && alive[rightful] && memory[me].index == newest[rightful]),
+			"WRONG: a living family is declared lost\n");
+		claim(!SPENT || guarded || memory[me].family != rightful, "WRONG: a lost answer is taken for an ordinary refusal\n")
+	}
 refusing:
 	mayCrash;
 	save(memory[me], 0, 1, false);
@@ -493,19 +505,21 @@ installing:
 		if
 		:: outcome == CONFLICT ->
 			if :: LOGIN_ADOPTS -> adopt() :: else -> seen = revision fi;
-			login.login = (stored.login > memory[me].login -> stored.login : memory[me].login) + 1;
-			login.generation = (stored.generation > memory[me].generation -> stored.generation : memory[me].generation) + 1;
+			login.login = larger(stored.login, memory[me].login) + 1;
+			login.generation = larger(stored.generation, memory[me].generation) + 1;
 			goto installing
 		:: outcome == SAVED -> copy(memory[me], login); publish()
 		:: outcome == FAILED && !FAIL_CLOSED ->
 			copy(memory[me], login);
-			unsaved = true; unsavedLogin = true; overtaken = false;
+			unsaved = true; unsavedLogin = true;
+			overtaken = (stored.login >= login.login);
 			publish()
 		:: outcome == FAILED && FAIL_CLOSED
 		fi;
 		if
 		:: whileSending && !HOLD_BACK && request[slot].answer > 0 ->
-			assert(same(memory[me], parent) == 0 || request[slot].answer == REFUSED);
+			claim(!same(memory[me], parent) || request[slot].answer == REFUSED,
+				"WRONG: the only copy of a working refresh token is dropped\n");
 			request[slot].answer = 0; request[slot].awaited = false
 		:: else
 		fi;
@@ -530,8 +544,7 @@ crashed:
 done:	skip
 }
 
-/* Server answers one request at a time. Claims: reuse never revokes a rightful family whose working
- * refresh token somebody has; only a guarded try presents a spent one. */
+/* Server answers one request at a time. A family lives as long as somebody has, or will have, its newest refresh token. */
 active proctype Server() {
 	byte r, i;
 	bool known;
@@ -543,10 +556,8 @@ end:
 		:: request[1].family != 0 -> r = 1
 		:: request[2].family != 0 -> r = 2
 		:: request[3].family != 0 -> r = 3
-#if PROCESSES > 2
 		:: request[4].family != 0 -> r = 4
 		:: request[5].family != 0 -> r = 5
-#endif
 		fi;
 #define asked request[r].family
 		if
@@ -572,8 +583,8 @@ end:
 					known = known || request[i].awaited && request[i].answer == newest[asked]; i++
 				:: else -> break
 				od;
-				assert(!known);
-				assert(!SPENT || request[r].guarded)
+				claim(!known, "WRONG: a living family is revoked\n");
+				claim(!SPENT || request[r].guarded, "WRONG: a spent refresh token is sent without guard\n")
 			:: else
 			fi;
 			alive[asked] = false;
@@ -614,30 +625,32 @@ proctype Outside() {
 init {
 	atomic {
 		c_code {
-			now.LEASE = knob("LEASE", 0);               now.NEWS = knob("NEWS", 0);
-			now.FAIL_CLOSED = knob("FAIL_CLOSED", 0);   now.RELEASE = knob("RELEASE", 0);
+			now.processes = knob("PROCESSES", 2);       now.LEASE = knob("LEASE", 0);
+			now.NEWS = knob("NEWS", 0);                 now.FAIL_CLOSED = knob("FAIL_CLOSED", 0);
+			now.UNMARKED = knob("UNMARKED", 0);         now.RELEASE = knob("RELEASE", 0);
 			now.MARK = knob("MARK", 1);                 now.FENCE = knob("FENCE", 1);
 			now.CHECK = knob("CHECK", 1);               now.CHECK_ALL = knob("CHECK_ALL", 1);
-			now.QUIET = knob("QUIET", 2);               now.SERIAL = knob("SERIAL", 1);
+			now.QUIET = knob("QUIET", 2);               now.DISTINCT = knob("DISTINCT", 1);
 			now.VERDICT = knob("VERDICT", 1);           now.STAY_GUARDED = knob("STAY_GUARDED", 1);
 			now.HOLD = knob("HOLD", 1);                 now.ONLY_NEWER = knob("ONLY_NEWER", 1);
 			now.ANSWER_WINS = knob("ANSWER_WINS", 1);   now.LOGIN_FIRST = knob("LOGIN_FIRST", 1);
 			now.TOMBSTONE = knob("TOMBSTONE", 1);       now.HOLD_BACK = knob("HOLD_BACK", 1);
 			now.LOGIN_ADOPTS = knob("LOGIN_ADOPTS", 1); now.LOGIN_YIELDS = knob("LOGIN_YIELDS", 1);
-			now.UNMARKED = knob("UNMARKED", 0);         now.SPENT = knob("SPENT", 1);
-			now.renewals = knob("RENEWALS", 1);     now.crashes = knob("CRASHES", 0);
-			now.timeouts = knob("TIMEOUTS", 0);     now.drops = knob("DROPS", 0);
-			now.unspents = knob("UNSPENTS", 0);     now.fails = knob("FAILS", 0);
-			now.unknowns = knob("UNKNOWNS", 0);     now.steals = knob("STEALS", 1);
-			now.hesitations = knob("HESITATIONS", 0); now.logins = knob("LOGINS", 0);
-			now.forgets = knob("FORGETS", 0);       now.installs = knob("INSTALLS", 0);
+			now.SPENT = knob("SPENT", 1);               now.renewals = knob("RENEWALS", 1);
+			now.crashes = knob("CRASHES", 0);           now.timeouts = knob("TIMEOUTS", 0);
+			now.drops = knob("DROPS", 0);               now.unspents = knob("UNSPENTS", 0);
+			now.fails = knob("FAILS", 0);               now.unknowns = knob("UNKNOWNS", 0);
+			now.steals = knob("STEALS", 1);             now.hesitations = knob("HESITATIONS", 0);
+			now.logins = knob("LOGINS", 0);             now.forgets = knob("FORGETS", 0);
+			now.installs = knob("INSTALLS", 0);
 		};
 		stored.login = 1; stored.generation = 1; stored.family = 1; stored.index = 1;
 		run Process(0);
 		run Process(1);
-#if PROCESSES > 2
-		run Process(2);
-#endif
+		if
+		:: processes > 2 -> run Process(2)
+		:: else
+		fi;
 		if
 		:: forgets + installs > 0 -> run Outside()
 		:: else
