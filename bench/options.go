@@ -47,7 +47,7 @@ func flags(r *raw) *flag.FlagSet {
 	fs.StringVar(&r.contenderList, "contender", "", "run these contenders, comma separated (default all)")
 	fs.StringVar(&r.callerList, "callers", "", "run with these numbers of callers (roundtrip: of headers), comma separated (default each scene's own)")
 	fs.DurationVar(&r.duration, "duration", 0, "how long one run of one contender lasts (default 40ms, 10ms with -quick; crawl: 8 times as long)")
-	fs.IntVar(&r.count, "count", 0, "rounds, in each of which every contender runs once (default 7, 3 with -quick)")
+	fs.IntVar(&r.count, "count", 0, "rounds, in each of which every contender runs once (default 7, 2 with -quick)")
 	fs.BoolVar(&r.quick, "quick", false, "shorter and fewer runs: a first look")
 	fs.StringVar(&r.json, "json", "", "write the results to this file (a relative path starts at the folder bench)")
 	fs.BoolVar(&r.check, "check", false, "exit with status 1 when a promised ratio is missed or was not measured")
@@ -71,7 +71,7 @@ func parse(args []string) (options, error) {
 		return options{}, fmt.Errorf("bench: -duration and -count must not be negative")
 	}
 	if r.quick {
-		r.duration, r.count = cmp.Or(r.duration, 10*time.Millisecond), cmp.Or(r.count, 3)
+		r.duration, r.count = cmp.Or(r.duration, 10*time.Millisecond), cmp.Or(r.count, 2)
 	} else {
 		r.duration, r.count = cmp.Or(r.duration, 40*time.Millisecond), cmp.Or(r.count, 7)
 	}

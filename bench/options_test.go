@@ -18,9 +18,9 @@ func TestParse(t *testing.T) {
 		callers  []int
 	}{
 		{"", 40 * time.Millisecond, 7, nil},
-		{"-quick", 10 * time.Millisecond, 3, nil},
+		{"-quick", 10 * time.Millisecond, 2, nil},
 		{"-quick -count 9", 10 * time.Millisecond, 9, nil},
-		{"-duration 1s -quick", time.Second, 3, nil},
+		{"-duration 1s -quick", time.Second, 2, nil},
 		{"-callers 5,1,5", 40 * time.Millisecond, 7, []int{5, 1}},
 		{"-scene roundtrip -callers 0", 40 * time.Millisecond, 7, []int{0}},
 	} {
