@@ -185,9 +185,9 @@ func (t *trial) answerStore(choice byte) {
 		t.load = false
 		s := t.stored
 		if choice>>5 == 1 {
-			t.step(loaded{t.loadOp, nil, errOutage})
+			t.step(loaded{t.question.op, nil, errOutage})
 		} else {
-			t.step(loaded{t.loadOp, &s, nil})
+			t.step(loaded{t.question.op, &s, nil})
 		}
 	case t.save:
 		t.save = false

@@ -57,10 +57,10 @@ type machine struct {
 	revision uint64 // the store's, as last seen
 	usable   int64  // until then token may be published, machine time
 	due      int64  // its renewal begins, machine time
-	dying    int64  // the refresh token dies soon after, machine time; never once that is said
 	read     int64  // when somebody last asked for it; with Policy.Idle only
 	attempt  uint32 // serial number of the last refresh
-	op       uint32 // serial number of the last load or save
+	dying    uint32 // the refresh token dies soon after: seconds of machine time; 0: nothing to say
+	op       uint16 // serial number of the last load or save
 
 	phase     phase
 	loaded    bool // the store was asked
@@ -71,7 +71,7 @@ type machine struct {
 
 // newMachine makes the machine of a credential about which nothing is known.
 func newMachine(name string, set *settings) machine {
-	return machine{name: name, set: set, due: never, dying: never, loaded: !set.durable}
+	return machine{name: name, set: set, due: never, loaded: !set.durable}
 }
 
 // A turn is one step while it is being made.
@@ -207,7 +207,7 @@ func (m *machine) guard() int64 {
 
 // deadline is when the machine wants a tick, never if it waits for answers only.
 func (m *machine) deadline() int64 {
-	d := min(m.showDeadline(), m.dying)
+	d := min(m.showDeadline(), m.warnDeadline())
 	w := m.work
 	if w == nil {
 		return min(d, m.due)

@@ -45,12 +45,12 @@ type (
 
 	// loaded and saved answer the effects load and save of the same op.
 	loaded struct {
-		op       uint32
+		op       uint16
 		snapshot *Snapshot
 		err      error
 	}
 	saved struct {
-		op  uint32
+		op  uint16
 		err error
 	}
 
@@ -107,9 +107,9 @@ type effect interface{ effect() }
 
 type (
 	// load and save ask the store; op ties the answer to the question.
-	load struct{ op uint32 }
+	load struct{ op uint16 }
 	save struct {
-		op       uint32
+		op       uint16
 		expect   uint64
 		snapshot *Snapshot
 		fenced   bool // only while the lease is held

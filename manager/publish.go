@@ -110,17 +110,26 @@ func (m *machine) foresee(t *turn, before *Token) {
 	end := m.token.RefreshExpiry
 	switch {
 	case end.IsZero():
-		m.dying = never
+		m.dying = 0
 	case before == nil || !before.RefreshExpiry.Equal(end):
 		left := end.Sub(time.Unix(0, t.wall))
-		m.dying = after(t.now, left-min(left/10, maxWarning))
+		at := after(t.now, left-min(left/10, maxWarning))
+		m.dying = uint32(max(at-1, int64(time.Second)) / int64(time.Second)) // machine time begins with 1
 	}
+}
+
+// warnDeadline is when warn has something to say.
+func (m *machine) warnDeadline() int64 {
+	if m.dying == 0 {
+		return never
+	}
+	return int64(m.dying)*int64(time.Second) + 1
 }
 
 // warn says, once for each refresh token, that it dies soon.
 func (m *machine) warn(t *turn) {
-	if t.now >= m.dying {
-		m.dying = never
+	if t.now >= m.warnDeadline() {
+		m.dying = 0
 		m.say(t, EventDying, nil)
 	}
 }

@@ -45,7 +45,7 @@ func (m *machine) expectAnswer(t *turn, why purpose) {
 
 // answered takes in what the store said to the last question; late answers to
 // earlier ones are dropped.
-func (m *machine) answered(t *turn, op uint32, s *Snapshot, err error) {
+func (m *machine) answered(t *turn, op uint16, s *Snapshot, err error) {
 	w := m.work
 	if w == nil || w.purpose == forNothing || op != m.op {
 		return

@@ -142,7 +142,10 @@ func (t *teller) event(what, rest string) error {
 	if fields := strings.Fields(rest); len(fields) > 0 {
 		_, _ = fmt.Sscan(fields[0], &n)
 	}
-	op := t.machine.op - uint32(w.number("late"))
+	op := t.machine.op
+	if w.has("late") { // the answer to an earlier question
+		op--
+	}
 	switch what {
 	case "ask":
 		ask := ask{ticket: n, patient: w.has("patient")}

@@ -22,7 +22,7 @@ type trial struct {
 
 	// What the machine waits for.
 	load, save bool
-	loadOp     uint32
+	question   load
 	write      save
 	late       []save // given up, but perhaps under way still
 	locking    bool
@@ -159,7 +159,7 @@ func (t *trial) perform(e effect, unmarked *bool) {
 	switch e := e.(type) {
 	case load:
 		t.giveUp()
-		t.load, t.loadOp = true, e.op
+		t.load, t.question = true, e
 	case save:
 		if e.fenced && !t.machine.set.leased {
 			t.fail("a fenced save in a world without leases")
