@@ -27,7 +27,9 @@ type Snapshot struct {
 }
 
 // Tombstone reports whether the snapshot is that of a logged-out credential.
-func (s *Snapshot) Tombstone() bool { return s.Login > 0 && s.Token.AccessToken.IsZero() }
+func (s *Snapshot) Tombstone() bool {
+	return s.Login > 0 && s.Token.AccessToken.IsZero() && s.Token.RefreshToken.IsZero()
+}
 
 // A Mark is the journal mark: durable before a refresh token is sent.
 type Mark struct {

@@ -24,7 +24,8 @@ func NewSecret(s string) Secret {
 	if s == "" {
 		return Secret{}
 	}
-	return Secret{&s}
+	kept := s // not &s, which would allocate for the empty one too
+	return Secret{&kept}
 }
 
 // Reveal gives the string itself: for the wire and for storage, never for a log.
