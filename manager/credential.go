@@ -47,9 +47,10 @@ func (c *Credential) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "creden
 // only a login helps; those of the Store; ErrClosed, ErrReleased.
 func (c *Credential) Token(ctx context.Context) (t *Token, err error) {
 	// The compiler inlines this form, and no other that was tried: see TestTokenIsInlined.
-	if t = c.published.Load(); t == nil {
-		t, err = c.first(ctx)
+	if t = c.published.Load(); t != nil {
+		return
 	}
+	t, err = c.first(ctx)
 	return
 }
 
