@@ -118,3 +118,14 @@ func (s *slots) free(c *Credential, f *flight) {
 	s.all.Release(1)
 	s.list(g)
 }
+
+// dispatch gives free slots to those who wait for one.
+func (a *actor) dispatch() {
+	for {
+		c := a.slots.next(a.flights)
+		if c == nil {
+			return
+		}
+		a.step(c, granted{})
+	}
+}
