@@ -146,10 +146,12 @@ func (t *Token) Login() uint64 { return t.login }
 // 2.1): the type, a space, the access token. The slice is shared by all callers
 // and has no spare capacity: put it into an http.Header, do not write to it.
 func (t *Token) Authorization() []string {
-	if t.header == nil {
-		return []string{t.scheme() + " " + t.AccessToken.Reveal()}
+	if t.header != nil {
+		if both := unsafe.Slice(t.header, 2); &both[1] == t.AccessToken.p {
+			return both[:1:1]
+		}
 	}
-	return unsafe.Slice(t.header, 1)
+	return []string{t.scheme() + " " + t.AccessToken.Reveal()} // of a copy that was changed, or of a new token
 }
 
 // scheme is the type as it goes into the header. Servers answer "bearer" and
