@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"go.uber.org/goleak"
 	"golang.org/x/oauth2/clientcredentials"
 
 	"example.com/tokenactor/client"
@@ -18,6 +19,8 @@ import (
 	"example.com/tokenactor/persist"
 	"example.com/tokenactor/tokentest"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // The first screen of the README, against a server of its own.
 func Example() {
