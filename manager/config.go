@@ -114,7 +114,8 @@ type Policy struct {
 	Patience time.Duration
 
 	// Idle stops the background renewal of a token that nobody read for that
-	// long; the next reader waits for a refresh. 0 or negative: never.
+	// long. Its next reader gets it, and has it renewed, while it is usable,
+	// and waits for a refresh after that. 0 or negative: never.
 	Idle time.Duration
 
 	// FailClosed keeps a token from callers until it is stored, and a refresh

@@ -46,7 +46,8 @@ func (c *Credential) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "creden
 // Errors: ctx.Err(); *RefreshError, with ErrLoginRequired in its tree where
 // only a login helps; those of the Store; ErrClosed, ErrReleased.
 func (c *Credential) Token(ctx context.Context) (t *Token, err error) {
-	// The compiler inlines this form, and no other that was tried: see TestTokenIsInlined.
+	// Written so that the compiler can inline it, which a plain "return c.first(ctx)"
+	// prevents: TestTokenIsInlined.
 	if t = c.published.Load(); t != nil {
 		return
 	}

@@ -25,7 +25,7 @@
 // A token is fresh until its renewal window opens, then due, and expired at
 // expiry - skew; fresh and due tokens are usable. It is renewed in the background
 // when due, whether or not somebody reads it, unless Policy.Idle says otherwise.
-// A credential comes to life at its first use. Lives are counted from the moment
+// A credential comes to life at its first use, or by [Manager.Scan]. Lives are counted from the moment
 // a refresh was sent, in a time that also grows while the machine sleeps.
 //
 // # Concurrency

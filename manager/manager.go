@@ -27,7 +27,8 @@ type settingsKey struct {
 	group  string
 }
 
-// New starts a Manager. It does no I/O. Close it before the Store.
+// New starts a Manager. It neither loads nor saves anything; a Store that is a
+// Watcher is listened to from now on. Close the Manager before the Store.
 func New(config Config) (*Manager, error) {
 	if config.Store == nil && config.Locker != nil {
 		return nil, errors.New("manager: New: a Config with a Locker needs a Store: a lease alone keeps no state")

@@ -101,6 +101,8 @@ func (m *machine) status(t moment) Status {
 func (m *machine) state(t moment) State {
 	w := m.work
 	switch {
+	case w != nil && w.leaving == ErrClosed:
+		return StateClosed
 	case w != nil && w.leaving != nil:
 		return StateReleased
 	case !m.loaded:
