@@ -174,3 +174,24 @@ func within(t testing.TB, d time.Duration) context.Context {
 	t.Cleanup(cancel)
 	return ctx
 }
+
+// An outcome is what a caller got.
+type outcome struct {
+	token *manager.Token
+	err   error
+}
+
+// renewing installs the tokens A and R, and has a caller wait for the renewal of A,
+// which has been under way for a second when it returns.
+func renewing(t testing.TB, c *manager.Credential) <-chan outcome {
+	t.Helper()
+	mustInstall(t, c, login("A", "R", time.Hour))
+	rejected := mustToken(t, c, "A")
+	waitedc := make(chan outcome)
+	go func() {
+		token, err := c.Renew(context.Background(), rejected)
+		waitedc <- outcome{token, err}
+	}()
+	time.Sleep(time.Second)
+	return waitedc
+}

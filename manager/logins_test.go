@@ -35,21 +35,11 @@ func TestScenario16LoginDuringRefresh(t *testing.T) {
 				config := world()
 				old := &issuer{life: time.Hour, latency: 2 * time.Second, rotate: true}
 				c := begin(t, config).Manage("billing", old)
-				mustInstall(t, c, login("A", "R", time.Hour))
-				rejected := mustToken(t, c, "A")
-				waitedc := make(chan string)
-				go func() {
-					token, err := c.Renew(context.Background(), rejected)
-					if err != nil {
-						t.Errorf("Renew: %v", err)
-					}
-					waitedc <- token.AccessToken.Reveal()
-				}()
-				time.Sleep(time.Second)
+				waitedc := renewing(t, c)
 				mustInstall(t, c, login("B", "S", time.Hour))
 				mustToken(t, c, "B")
-				if got := <-waitedc; got != "B" {
-					t.Errorf("who waited for the refresh got %q, want that of the login, %q", got, "B")
+				if got := <-waitedc; got.err != nil || got.token.AccessToken.Reveal() != "B" {
+					t.Errorf("who waited for the refresh got %v, %v, want the token of the login, B", got.token, got.err)
 				}
 				time.Sleep(10 * time.Second)
 				if token := mustToken(t, c, "B"); token.Login() != 2 || token.RefreshToken.Reveal() != "S" {
@@ -76,19 +66,12 @@ func TestScenario16LogoutDuringRefresh(t *testing.T) {
 				config := world()
 				old := &issuer{life: time.Hour, latency: 2 * time.Second, rotate: true}
 				c := begin(t, config).Manage("billing", old)
-				mustInstall(t, c, login("A", "R", time.Hour))
-				rejected := mustToken(t, c, "A")
-				waitedc := make(chan error)
-				go func() {
-					_, err := c.Renew(context.Background(), rejected)
-					waitedc <- err
-				}()
-				time.Sleep(time.Second)
+				waitedc := renewing(t, c)
 				if err := c.Forget(context.Background()); err != nil {
 					t.Errorf("Forget: %v", err)
 				}
-				if err := <-waitedc; !errors.Is(err, manager.ErrLoginRequired) {
-					t.Errorf("who waited for the refresh got %v, want ErrLoginRequired", err)
+				if got := <-waitedc; !errors.Is(got.err, manager.ErrLoginRequired) {
+					t.Errorf("who waited for the refresh got %v, want ErrLoginRequired", got.err)
 				}
 				for range 3 {
 					if err := refusal(t, c); !errors.Is(err, manager.ErrLoginRequired) {

@@ -185,17 +185,10 @@ func TestReleaseDuringRefresh(t *testing.T) {
 		slow := &issuer{life: time.Hour, latency: 3 * time.Second, rotate: true}
 		m := begin(t, manager.Config{Store: store})
 		c := m.Manage("billing", slow)
-		mustInstall(t, c, login("A", "R", time.Hour))
-		rejected := mustToken(t, c, "A")
-		waitedc := make(chan error)
-		go func() {
-			_, err := c.Renew(context.Background(), rejected)
-			waitedc <- err
-		}()
-		time.Sleep(time.Second)
+		waitedc := renewing(t, c)
 		c.Release()
-		if err := <-waitedc; err != manager.ErrReleased {
-			t.Errorf("who waited got %v, want ErrReleased", err)
+		if got := <-waitedc; got.err != manager.ErrReleased {
+			t.Errorf("who waited got %v, want ErrReleased", got.err)
 		}
 		if m.Manage("billing", slow) != c {
 			t.Error("Manage gave a second credential while the first was at work")
