@@ -31,13 +31,13 @@ func admit(w *manager.Write, revision uint64) error {
 }
 
 // admitOver says whether w may replace stored, a record; nil: none.
-func admitOver(w *manager.Write, stored []byte) error {
+func admitOver(sealer *record.Sealer, w *manager.Write, stored []byte) error {
 	if stored == nil {
 		return admit(w, 0)
 	}
 	// The whole record is read for its revision: a damaged one must not pass
 	// for an old one, and the checksum tells only of the whole.
-	s, err := record.Decode(stored)
+	s, err := sealer.Decode(w.Name, stored)
 	if err != nil {
 		return &manager.NameError{Name: w.Name, Err: err}
 	}

@@ -73,7 +73,7 @@ func (m *Memory) Save(ctx context.Context, writes []manager.Write) []error {
 	}
 	for i := range writes {
 		w := &writes[i]
-		if errs[i] = admitOver(w, m.records[w.Name]); errs[i] == nil {
+		if errs[i] = admitOver(nil, w, m.records[w.Name]); errs[i] == nil {
 			m.records[w.Name] = record.Append(nil, w.Snapshot)
 		}
 	}
