@@ -59,7 +59,7 @@ type actor struct {
 	expiring  int   // published tokens with an expiry
 	deadlines deadlines
 	slots     slots
-	locks     uint64 // serial number of the last wait for a lease
+	waits     waits
 	flights   map[*Credential]*flight
 	rounds    map[ticket]*round
 	leaving   map[*Credential]struct{}
@@ -74,15 +74,14 @@ type actor struct {
 // A flight is what the loop holds for a credential that is being renewed.
 type flight struct {
 	lease  Lease
-	ending context.CancelFunc // of the wait for the lease
-	serial uint64             // of that wait
+	wait   *wait              // for the lease
 	line   line               // where it waits for a slot
 	slot   bool               // it holds one
 	cancel context.CancelFunc // of the refresh
 }
 
 func (f *flight) empty() bool {
-	return f.lease == nil && f.ending == nil && f.line == nowhere && !f.slot && f.cancel == nil
+	return f.lease == nil && f.wait == nil && f.line == nowhere && !f.slot && f.cancel == nil
 }
 
 func newActor(config Config, each func(func(*Credential)), drop func(*Credential)) *actor {
@@ -236,7 +235,7 @@ func (a *actor) perform(c *Credential, e effect) {
 		}
 		a.writer.put(j)
 	case lock:
-		a.lock(c)
+		a.lock(c, e)
 	case unlock:
 		a.unlock(c)
 	case queue:

@@ -68,7 +68,7 @@ func (c *Config) locker() Locker {
 func (c *Config) refreshes() int { return positive(c.Refreshes, 64) }
 func (c *Config) perGroup() int  { return min(positive(c.PerGroup, 16), c.refreshes()) }
 
-func (c *Config) saveLimit() time.Duration { return orDefault(c.SaveLimit, 10*time.Second) }
+func (c *Config) saveLimit() time.Duration { return orDefault(c.SaveLimit, maxSave) }
 func (c *Config) heartbeat() time.Duration { return orDefault(c.Heartbeat, time.Second) }
 
 func (c *Config) logger() *slog.Logger {

@@ -11,10 +11,7 @@ func (m *machine) ask(t *turn, msg ask) {
 		return
 	}
 	w.waiters = append(w.waiters, waiter(msg))
-	if m.phase == queued && w.early {
-		w.early = false
-		t.emit(queue{early: false})
-	}
+	m.hurry(t)
 }
 
 // reject takes the published token away because a server rejected it. It is

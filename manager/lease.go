@@ -2,20 +2,70 @@ package manager
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
 
-// lock waits for the lease on a goroutine of its own.
-func (a *actor) lock(c *Credential) {
-	ctx, cancel := context.WithCancel(context.Background())
-	a.locks++
-	serial := a.locks
+// maxWaits is how many leases may be waited for at once. A Locker may take a
+// goroutine, a connection or a thread for each, and of a million credentials
+// thousands may be due at the same moment.
+const maxWaits = 256
+
+// A wait is that of one credential for its lease.
+type wait struct {
+	of     *Credential
+	limit  time.Duration
+	cancel context.CancelFunc // of the call of the Locker; nil: it still waits in line
+}
+
+// waits are the calls of the Locker under way, and who waits in line to be one.
+type waits struct {
+	busy  int
+	lines [2][]*wait // as those for slots
+}
+
+// lock waits for the lease, in line or on a goroutine of its own.
+func (a *actor) lock(c *Credential, e lock) {
 	f := a.flight(c)
-	f.ending, f.serial = cancel, serial
+	l := urgent
+	if e.early {
+		l = ahead
+	}
+	if f.wait != nil && f.wait.cancel != nil {
+		return // it does not go faster
+	}
+	// One that was in the other line leaves an entry there, which seek passes over.
+	f.wait = &wait{of: c, limit: e.limit}
+	a.waits.lines[l] = append(a.waits.lines[l], f.wait)
+	a.seek()
+}
+
+// seek calls the Locker for those who are first in line.
+func (a *actor) seek() {
+	for l := range a.waits.lines {
+		line := &a.waits.lines[l]
+		for len(*line) > 0 && a.waits.busy < maxWaits {
+			w := (*line)[0]
+			(*line)[0] = nil
+			*line = (*line)[1:]
+			if f := a.flights[w.of]; f != nil && f.wait == w {
+				a.call(w)
+			}
+		}
+	}
+}
+
+func (a *actor) call(w *wait) {
+	var ctx context.Context
+	ctx, w.cancel = a.clock.WithTimeout(context.Background(), w.limit)
+	a.waits.busy++
 	a.wg.Go(func() {
-		lease, err := guarded(func() (Lease, error) { return a.config.locker().Lock(ctx, c.machine.name) })
+		lease, err := guarded(func() (Lease, error) { return a.config.locker().Lock(ctx, w.of.machine.name) })
+		if err != nil && ctx.Err() != nil {
+			err = fmt.Errorf("manager: no lease within %s: %w", w.limit, err)
+		}
 		select {
-		case a.mailbox <- envelope{c, locked{serial, lease, err}, nil}:
+		case a.mailbox <- envelope{w.of, locked{w, lease, err}, nil}:
 		case <-a.donec:
 			a.giveUp(lease, err)
 		}
@@ -24,13 +74,15 @@ func (a *actor) lock(c *Credential) {
 
 // held takes over the lease, unless nobody waits for it any more.
 func (a *actor) held(c *Credential, m locked) bool {
+	m.wait.cancel()
+	a.waits.busy--
+	a.seek()
 	f := a.flight(c)
-	if f.ending == nil || f.serial != m.serial {
+	if f.wait != m.wait {
 		a.wg.Go(func() { a.giveUp(m.lease, m.err) })
 		return false
 	}
-	f.ending()
-	f.ending = nil
+	f.wait = nil
 	if m.err == nil {
 		f.lease = m.lease
 	}
@@ -40,9 +92,11 @@ func (a *actor) held(c *Credential, m locked) bool {
 // unlock gives the lease up in the background, or stops waiting for it.
 func (a *actor) unlock(c *Credential) {
 	f := a.flight(c)
-	if f.ending != nil {
-		f.ending()
-		f.ending = nil
+	if w := f.wait; w != nil {
+		f.wait = nil
+		if w.cancel != nil {
+			w.cancel()
+		}
 	}
 	if lease := f.lease; lease != nil {
 		f.lease = nil
@@ -54,7 +108,7 @@ func (a *actor) giveUp(lease Lease, err error) {
 	if lease == nil || err != nil {
 		return
 	}
-	ctx, cancel := a.clock.WithTimeout(context.Background(), positive(a.config.saveLimit(), 10*time.Second))
+	ctx, cancel := a.clock.WithTimeout(context.Background(), positive(a.config.saveLimit(), maxSave))
 	defer cancel()
 	_, err = guarded(func() (struct{}, error) { return struct{}{}, lease.Unlock(ctx) })
 	if err != nil {

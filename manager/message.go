@@ -1,5 +1,7 @@
 package manager
 
+import "time"
+
 // A ticket stands for a caller that waits. The machine knows callers by number
 // only, so that its traces are text and it cannot block on one.
 type ticket uint64
@@ -54,12 +56,11 @@ type (
 		err error
 	}
 
-	// locked answers lock. The lease is the loop's to hold, serial its number
-	// for the question.
+	// locked answers lock. The lease, and what waited for it, are the loop's.
 	locked struct {
-		serial uint64
-		lease  Lease
-		err    error
+		wait  *wait
+		lease Lease
+		err   error
 	}
 
 	// granted answers queue: the credential holds a slot.
@@ -115,8 +116,13 @@ type (
 		fenced   bool // only while the lease is held
 	}
 
-	// lock asks for the lease, unlock gives it up, or stops asking for it.
-	lock   struct{}
+	// lock asks for the lease, for so long at most; early ones come last where
+	// many ask. Said again when an early one becomes urgent. unlock gives it
+	// up, or stops asking for it.
+	lock struct {
+		limit time.Duration
+		early bool
+	}
 	unlock struct{}
 
 	// queue asks for a slot among the refreshes; early ones come last. Said

@@ -9,12 +9,41 @@ import (
 // publish, reply, unlock. What a credential does not need is left out.
 func (m *machine) begin(t *turn) {
 	w := m.doing()
-	if m.set.leased && !w.leased {
-		m.phase = locking
-		t.emit(lock{})
+	if !m.set.leased || w.leased {
+		m.enqueue(t)
 		return
 	}
-	m.enqueue(t)
+	m.phase = locking
+	w.early = len(w.waiters) == 0
+	t.emit(lock{m.lockLimit(), w.early})
+}
+
+// lockLimit is how long the lease is waited for: while an honest holder may need
+// it, who loads, saves a mark, looks whether it is there, refreshes and saves the
+// answer. Behind one that was stopped, callers are to hear of it.
+func (m *machine) lockLimit() time.Duration {
+	save := positive(m.set.saveLimit, maxSave)
+	if !m.refreshable() {
+		return save // it would go ahead without
+	}
+	return m.set.policy.limit() + 4*save + leaseMargin
+}
+
+// hurry moves a renewal that was early, and for which a caller waits now, ahead
+// of the other early ones.
+func (m *machine) hurry(t *turn) {
+	if !m.work.early {
+		return
+	}
+	switch m.phase {
+	case locking:
+		t.emit(lock{m.lockLimit(), false})
+	case queued:
+		t.emit(queue{early: false})
+	default:
+		return
+	}
+	m.work.early = false
 }
 
 func (m *machine) enqueue(t *turn) {

@@ -19,6 +19,7 @@ const (
 	shortestLife   = 10 * time.Millisecond // less than that left on arrival is expired, or renewing would be a loop
 	quietMargin    = time.Second
 	leaseMargin    = time.Second
+	maxSave        = 10 * time.Second // Config.SaveLimit by default, and of what must end though it was switched off
 	bornFresh      = 5 * time.Second // rejected younger than that: perhaps not the token's fault
 	fruitlessLimit = 2               // replays with new tokens in a row that were rejected: not the token's fault
 	quickLimit     = 3               // so many of those in a row: certainly not

@@ -81,8 +81,8 @@ func (a *actor) end() {
 		if f.cancel != nil {
 			f.cancel()
 		}
-		if f.ending != nil {
-			f.ending()
+		if f.wait != nil && f.wait.cancel != nil {
+			f.wait.cancel()
 		}
 	}
 	a.each(func(c *Credential) { c.published.Store(nil) })

@@ -115,7 +115,10 @@ type Store interface {
 
 // A Locker makes leases. A Config without one says that this process is alone.
 type Locker interface {
-	// Lock waits until it holds the lease for name or ctx ends.
+	// Lock waits until it holds the lease for name or ctx ends. Then its error
+	// should say who holds it: callers are shown it. The manager asks for 256
+	// leases at most at once, and gives each so long as an honest holder may
+	// take: Policy.Limit + 4 Config.SaveLimit + 1 s.
 	Lock(ctx context.Context, name string) (Lease, error)
 }
 

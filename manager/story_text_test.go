@@ -34,7 +34,10 @@ func describe(e effect) string {
 		}
 		return s
 	case lock:
-		return "lock"
+		if e.early {
+			return "lock early limit=" + e.limit.String()
+		}
+		return "lock limit=" + e.limit.String()
 	case unlock:
 		return "unlock"
 	case queue:

@@ -26,6 +26,7 @@ type trial struct {
 	write      save
 	late       []save // given up, but perhaps under way still
 	locking    bool
+	lockEarly  bool
 	queued     bool
 	slot       bool
 	flight     *refresh
@@ -167,10 +168,10 @@ func (t *trial) perform(e effect, unmarked *bool) {
 		t.giveUp()
 		t.save, t.write = true, e
 	case lock:
-		if t.locking || t.lease != 0 {
+		if t.lease != 0 || t.locking && (e.early || !t.lockEarly) {
 			t.fail("a lock while the lease is held or waited for")
 		}
-		t.locking = true
+		t.locking, t.lockEarly = true, e.early
 	case unlock:
 		t.locking, t.lease = false, 0
 	case queue:
