@@ -8,6 +8,5 @@ require (
 	go.uber.org/goleak v1.3.0
 	golang.org/x/oauth2 v0.37.0
 	golang.org/x/sync v0.24.0
+	golang.org/x/sys v0.45.0
 )
-
-require golang.org/x/sys v0.45.0 // indirect

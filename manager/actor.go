@@ -40,6 +40,8 @@ type actor struct {
 	abort   sync.Once // abortc
 	wg      sync.WaitGroup
 
+	revoking chan struct{} // holds one for each call of a Revoker under way
+
 	// Written once before the loop starts.
 	config Config
 	clock  clock.Clock
@@ -78,27 +80,30 @@ type flight struct {
 	line   line               // where it waits for a slot
 	slot   bool               // it holds one
 	cancel context.CancelFunc // of the refresh
+
+	revocations revocations
 }
 
 func (f *flight) empty() bool {
-	return f.lease == nil && f.wait == nil && f.line == nowhere && !f.slot && f.cancel == nil
+	return f.lease == nil && f.wait == nil && f.line == nowhere && !f.slot && f.cancel == nil && f.revocations.busy == 0
 }
 
 func newActor(config Config, each func(func(*Credential)), drop func(*Credential)) *actor {
 	a := &actor{
-		mailbox: make(chan envelope, mailboxSize),
-		stopc:   make(chan struct{}),
-		abortc:  make(chan struct{}),
-		donec:   make(chan struct{}),
-		alwaysc: make(chan struct{}),
-		config:  config,
-		clock:   config.clock(),
-		each:    each,
-		drop:    drop,
-		flights: make(map[*Credential]*flight),
-		rounds:  make(map[ticket]*round),
-		leaving: make(map[*Credential]struct{}),
-		slots:   newSlots(config.refreshes(), config.perGroup()),
+		mailbox:  make(chan envelope, mailboxSize),
+		stopc:    make(chan struct{}),
+		abortc:   make(chan struct{}),
+		donec:    make(chan struct{}),
+		alwaysc:  make(chan struct{}),
+		revoking: make(chan struct{}, maxRevocations),
+		config:   config,
+		clock:    config.clock(),
+		each:     each,
+		drop:     drop,
+		flights:  make(map[*Credential]*flight),
+		rounds:   make(map[ticket]*round),
+		leaving:  make(map[*Credential]struct{}),
+		slots:    newSlots(config.refreshes(), config.perGroup()),
 	}
 	if config.Clock == nil {
 		a.lead = int64(lead)
@@ -182,6 +187,8 @@ func (a *actor) deliver(e envelope) {
 		return
 	case refreshed:
 		a.landed(e.to)
+	case revoked:
+		a.flight(e.to).revocations.returned()
 	case locked:
 		if !a.held(e.to, m) {
 			return
@@ -246,6 +253,8 @@ func (a *actor) perform(c *Credential, e effect) {
 		a.slots.free(c, f)
 	case refresh:
 		a.refresh(c, e)
+	case revoke:
+		a.revoke(c, e.token)
 	case cancel:
 		if f := a.flights[c]; f != nil && f.cancel != nil {
 			f.cancel()

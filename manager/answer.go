@@ -20,6 +20,9 @@ func (m *machine) refreshed(t *turn, msg refreshed) {
 	case m.token != w.parent:
 		w.failure = nil // that of the time limit, if any
 		t.emit(event{Event{Kind: EventAnswerDropped, Attempt: msg.attempt, Generation: m.generation(), Err: msg.err}})
+		if msg.err == nil && m.loggedOut() {
+			m.revoke(t, msg.token)
+		}
 	case msg.err != nil && overdue && judge(msg.err) == verdict{}:
 		m.failed(t, ErrTimeLimit)
 	case msg.err != nil:
@@ -35,6 +38,7 @@ func (m *machine) refreshed(t *turn, msg refreshed) {
 func (m *machine) succeeded(t *turn, answer *Token) {
 	w := m.work
 	next := *answer
+	next.datum(time.Unix(0, w.sentWall))
 	rotated := m.inherit(&next)
 	left := m.complete(t, &next)
 	same := m.token.same(&next)

@@ -10,7 +10,7 @@ import (
 // refresh calls the Refresher on a goroutine of its own. The context is the
 // actor's: no caller's end ends it.
 func (a *actor) refresh(c *Credential, e refresh) {
-	ctx, cancel := context.WithCancel(context.WithValue(context.Background(), refreshingKey{}, refreshing{c}))
+	ctx, cancel := context.WithCancel(c.refreshContext())
 	a.flight(c).cancel = cancel
 	a.stats.inFlight.Add(1)
 	prev := Token{}

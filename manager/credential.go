@@ -194,8 +194,8 @@ func (c *Credential) Install(ctx context.Context, t Token) error {
 
 // Forget logs out: no token is given out and nothing is refreshed until
 // Install, here and in every process that shares the store. It returns when
-// that is stored, and wins over any refresh under way. It does not revoke
-// anything at the authorization server.
+// that is stored, and wins over any refresh under way. At the authorization
+// server nothing is revoked, unless the Refresher is a Revoker.
 func (c *Credential) Forget(ctx context.Context) error {
 	return c.order(ctx, func(n ticket) message { return forget{n} })
 }

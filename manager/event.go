@@ -27,11 +27,13 @@ const (
 	EventAnswerDropped                        // a refresh's answer came too late: newer state was there
 	EventStoreRolledBack                      // the store held older state than we wrote; written back
 	EventDying                                // the refresh token itself dies soon: a login will be needed
+	EventRevoked                              // a Revoker ended the login at its server, after Forget
+	EventRevokeFailed                         // it did not: the server may know the login still
 )
 
 var eventNames = [...]string{"", "installed", "forgotten", "loaded", "adopted", "refreshed", "refresh failed",
 	"refused", "rejected", "barren", "expired", "hung", "load failed", "save failed", "sent unmarked",
-	"answer dropped", "store rolled back", "refresh token dying"}
+	"answer dropped", "store rolled back", "refresh token dying", "revoked", "revocation failed"}
 
 // String gives the kind in words.
 func (k EventKind) String() string {
@@ -46,7 +48,7 @@ func (k EventKind) level() slog.Level {
 	switch k {
 	case EventRefused, EventHung, EventUnmarked, EventSaveFailed, EventStoreRolledBack, EventLoadFailed:
 		return slog.LevelError
-	case EventRefreshFailed, EventBarren, EventExpired, EventDying, EventAnswerDropped:
+	case EventRefreshFailed, EventBarren, EventExpired, EventDying, EventAnswerDropped, EventRevokeFailed:
 		return slog.LevelWarn
 	}
 	return slog.LevelDebug

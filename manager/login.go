@@ -30,6 +30,7 @@ func (m *machine) control(t *turn) {
 	case !next.Expiry.IsZero():
 		next.ExpiresIn = next.Expiry.Sub(wall)
 	}
+	next.datum(wall)
 	w.login = &next
 	m.number()
 	if !m.set.durable {
@@ -91,6 +92,7 @@ func (m *machine) loggedIn(t *turn, err error) {
 		if !next.Expiry.IsZero() {
 			left = next.Expiry.Sub(time.Unix(0, t.wall))
 		}
+		before := m.token
 		m.clear()
 		m.take(t, next, left)
 		m.source = SourceLogin
@@ -101,6 +103,7 @@ func (m *machine) loggedIn(t *turn, err error) {
 			m.say(t, EventInstalled, nil)
 		} else {
 			m.say(t, EventForgotten, nil)
+			m.revoke(t, before)
 		}
 	}
 	if err != nil && w.unsaved {
@@ -108,6 +111,22 @@ func (m *machine) loggedIn(t *turn, err error) {
 		w.saveRetry = after(t.now, m.set.policy.retry(w.saves, t.dice))
 	}
 	t.emit(reply{c.ticket, m.token, err})
+}
+
+// revoke ends a login at its server. Only after the logout: a login revoked first
+// and then not forgotten would be refused on its next refresh.
+func (m *machine) revoke(t *turn, token *Token) {
+	if m.set.revoke && token != nil && !(token.AccessToken.IsZero() && token.RefreshToken.IsZero()) {
+		t.emit(revoke{token})
+	}
+}
+
+func (m *machine) revoked(t *turn, err error) {
+	if err != nil {
+		m.say(t, EventRevokeFailed, err)
+	} else {
+		m.say(t, EventRevoked, nil)
+	}
 }
 
 // leave lets the credential go: nothing new is begun, a refresh that spends a

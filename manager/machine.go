@@ -42,6 +42,7 @@ type settings struct {
 	*world
 	policy Policy
 	group  string
+	revoke bool   // the Refresher is a Revoker
 	actor  *actor // for callers; no business of the machine's
 }
 
@@ -114,6 +115,8 @@ func (m *machine) step(at moment, msg message, out []effect) []effect {
 		m.granted(&t)
 	case refreshed:
 		m.refreshed(&t, msg)
+	case revoked:
+		m.revoked(&t, msg.err)
 	case leave:
 		m.leave(&t, msg.err)
 	default:

@@ -25,6 +25,7 @@ type Manager struct {
 type settingsKey struct {
 	policy Policy
 	group  string
+	revoke bool
 }
 
 // New starts a Manager. It neither loads nor saves anything; a Store that is a
@@ -77,6 +78,7 @@ func (m *Manager) Manage(name string, r Refresher, policy ...Policy) *Credential
 	if g, ok := r.(Grouper); ok && key.group == "" {
 		key.group = g.Group()
 	}
+	_, key.revoke = r.(Revoker)
 	if r == nil {
 		r = &noRefresher{}
 	}
@@ -88,7 +90,7 @@ func (m *Manager) Manage(name string, r Refresher, policy ...Policy) *Credential
 	}
 	set := m.settings[key]
 	if set == nil {
-		set = &settings{world: &m.world, policy: key.policy, group: key.group, actor: m.actor}
+		set = &settings{world: &m.world, policy: key.policy, group: key.group, revoke: key.revoke, actor: m.actor}
 		m.settings[key] = set
 	}
 	c := &Credential{refresher: veil(r), machine: newMachine(strings.Clone(name), set)}

@@ -73,6 +73,9 @@ type (
 		err     error
 	}
 
+	// revoked answers revoke: the Revoker returned.
+	revoked struct{ err error }
+
 	// leave: the manager closes, or the credential is released. What is under
 	// way is finished, nothing else is begun.
 	leave struct{ err error }
@@ -97,6 +100,7 @@ func (saved) message()     {}
 func (locked) message()    {}
 func (granted) message()   {}
 func (refreshed) message() {}
+func (revoked) message()   {}
 func (leave) message()     {}
 func (found) message()     {}
 func (scanned) message()   {}
@@ -140,6 +144,9 @@ type (
 	}
 	cancel struct{ attempt uint64 }
 
+	// revoke calls the Revoker, about a token that is of no use any more.
+	revoke struct{ token *Token }
+
 	// publish shows a token to readers, withdraw hides it.
 	publish  struct{ token *Token }
 	withdraw struct{}
@@ -163,6 +170,7 @@ func (queue) effect()    {}
 func (yield) effect()    {}
 func (refresh) effect()  {}
 func (cancel) effect()   {}
+func (revoke) effect()   {}
 func (publish) effect()  {}
 func (withdraw) effect() {}
 func (reply) effect()    {}

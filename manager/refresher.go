@@ -36,6 +36,16 @@ type Grouper interface {
 	Group() string
 }
 
+// A Revoker is a Refresher that can also end a login at its authorization server
+// (RFC 7009). When Forget has the last word, the manager calls Revoke in the
+// background, after the tombstone is stored, with the token that Forget put away,
+// and with one that a refresh under way brings after that. The context ends at the
+// Policy's time limit. Nobody waits for Revoke but Close; it is tried once, and an
+// event says what came of it.
+type Revoker interface {
+	Revoke(ctx context.Context, name string, token Token) error
+}
+
 // refreshMark is what Permanent and its like wrap an error in. Marks add up:
 // RetryAfter(Unspent(err), d) is both.
 type refreshMark struct {

@@ -36,7 +36,7 @@ func (a *actor) stop() {
 	a.stopping = true
 	var busy []*Credential
 	a.each(func(c *Credential) {
-		if c.machine.work != nil {
+		if f := a.flights[c]; c.machine.work != nil || f != nil && f.revocations.busy > 0 {
 			busy = append(busy, c)
 		}
 	})
@@ -52,7 +52,7 @@ func (a *actor) see(c *Credential) {
 		return
 	}
 	gone, err := c.machine.gone()
-	if !gone {
+	if f := a.flights[c]; !gone || f != nil && f.revocations.busy > 0 {
 		return
 	}
 	delete(a.leaving, c)
@@ -67,7 +67,7 @@ func (a *actor) see(c *Credential) {
 func (a *actor) abandon() {
 	for c := range a.leaving {
 		err := ErrNotSaved
-		if c.machine.phase == sending {
+		if gone, _ := c.machine.gone(); gone || c.machine.phase == sending { // gone: its Revoker has not returned
 			err = ErrTimeLimit
 		}
 		a.unsaved = append(a.unsaved, &NameError{c.machine.name, err})
@@ -84,6 +84,7 @@ func (a *actor) end() {
 		if f.wait != nil && f.wait.cancel != nil {
 			f.wait.cancel()
 		}
+		f.revocations.end()
 	}
 	a.each(func(c *Credential) { c.published.Store(nil) })
 	a.herald.close()

@@ -142,7 +142,7 @@ type Stats struct {
 
 // stats are written by the loop and by refreshes, and read by anybody.
 type stats struct {
-	kinds    [EventDying + 1]atomic.Uint64
+	kinds    [EventRevokeFailed + 1]atomic.Uint64
 	dropped  atomic.Uint64
 	inFlight atomic.Int64
 }

@@ -115,8 +115,14 @@ type Token struct {
 	// like ExpiresIn. Zero: the Policy decides. It is not stored.
 	RefreshIn time.Duration
 
-	// RefreshExpiry is when RefreshToken stops working. Zero: unknown.
+	// RefreshExpiry is when RefreshToken stops working. Zero: see
+	// RefreshExpiresIn.
 	RefreshExpiry time.Time
+
+	// RefreshExpiresIn is the life of RefreshToken, counted like ExpiresIn. A
+	// Refresher sets this one if it can: the manager fills in RefreshExpiry, and
+	// what it gives out and stores has that alone. Both zero: unknown.
+	RefreshExpiresIn time.Duration
 
 	// Scope is the granted scope, space separated (RFC 6749 section 3.3).
 	Scope string
@@ -189,6 +195,14 @@ func (t Token) LogValue() slog.Value { return slog.StringValue(t.String()) }
 // server sees it, so a copy of a token is the token.
 func (t *Token) same(other *Token) bool {
 	return t != nil && other != nil && (t == other || t.AccessToken.Equal(other.AccessToken))
+}
+
+// datum makes RefreshExpiresIn, counted from then, the date that is kept.
+func (t *Token) datum(then time.Time) {
+	if t.RefreshExpiresIn > 0 {
+		t.RefreshExpiry = then.Add(t.RefreshExpiresIn)
+	}
+	t.RefreshExpiresIn = 0
 }
 
 // prepare makes the header value. AccessToken then shares its bytes, and both lie

@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"example.com/tokenactor/manager"
-	"example.com/tokenactor/persist/record"
 )
 
 // admit says whether w may replace what has revision. Its caller holds whatever
@@ -28,20 +27,6 @@ func admit(w *manager.Write, revision uint64) error {
 			"persist: revision %d cannot replace %d: it must be one more", w.Snapshot.Revision, w.Expect)}
 	}
 	return nil
-}
-
-// admitOver says whether w may replace stored, a record; nil: none.
-func admitOver(sealer *record.Sealer, w *manager.Write, stored []byte) error {
-	if stored == nil {
-		return admit(w, 0)
-	}
-	// The whole record is read for its revision: a damaged one must not pass
-	// for an old one, and the checksum tells only of the whole.
-	s, err := sealer.Decode(w.Name, stored)
-	if err != nil {
-		return &manager.NameError{Name: w.Name, Err: err}
-	}
-	return admit(w, s.Revision)
 }
 
 // fill gives each write that has no error of its own err.

@@ -173,24 +173,8 @@ func TestScenario17DamagedPages(t *testing.T) {
 // A list of free pages that names a page in use makes bbolt panic in the middle
 // of a commit, with its lock held: nobody may wait for that lock.
 func TestScenario17DamagedFreelist(t *testing.T) {
-	const leaf, freelist = 0x02, 0x10
 	path := filepath.Join(t.TempDir(), "tokens.db")
-	content := storeOf(t, path, 1)
-	var used uint64
-	for at := 2 * page; at < len(content); at += page {
-		if binary.NativeEndian.Uint16(content[at+8:]) == leaf && bytes.Contains(content[at:at+page], []byte(name(0))) {
-			used = uint64(at / page)
-		}
-	}
-	for at := 2 * page; at < len(content); at += page {
-		if binary.NativeEndian.Uint16(content[at+8:]) == freelist {
-			binary.NativeEndian.PutUint16(content[at+10:], 1)
-			binary.NativeEndian.PutUint64(content[at+16:], used)
-		}
-	}
-	if err := os.WriteFile(path, content, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	content := damagedFreelist(t, path)
 	db, err := persist.Open(path, persist.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -222,7 +206,31 @@ func TestScenario17DamagedFreelist(t *testing.T) {
 	defer db.Close()
 }
 
-// The same while it is open: somebody's editor, or a shell's ">".
+// damagedFreelist makes a store of one record whose list of free pages names the
+// page of that record, and gives its bytes.
+func damagedFreelist(t *testing.T, path string) []byte {
+	t.Helper()
+	const leaf, freelist = 0x02, 0x10
+	content := storeOf(t, path, 1)
+	var used uint64
+	for at := 2 * page; at < len(content); at += page {
+		if binary.NativeEndian.Uint16(content[at+8:]) == leaf && bytes.Contains(content[at:at+page], []byte(name(0))) {
+			used = uint64(at / page)
+		}
+	}
+	for at := 2 * page; at < len(content); at += page {
+		if binary.NativeEndian.Uint16(content[at+8:]) == freelist {
+			binary.NativeEndian.PutUint16(content[at+10:], 1)
+			binary.NativeEndian.PutUint64(content[at+16:], used)
+		}
+	}
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return content
+}
+
+// A file that is cut off while it is open: by somebody's editor, or a shell's ">".
 func TestScenario17CutWhileOpen(t *testing.T) {
 	for _, cut := range []int{1, page, 1 << 30} {
 		path := filepath.Join(t.TempDir(), "tokens.db")

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"log/slog"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -23,9 +25,19 @@ type DB struct {
 
 	sealer *record.Sealer // nil: records are stored as they are
 
-	size int64 // of the file when it was opened: it never shrinks
+	log         *slog.Logger
+	quarantine  bool     // Options.Quarantine
+	quarantined string   // where Open moved a damaged file
+	warned      sync.Map // names of damaged records that the log has
 
-	writing sync.Mutex            // held by the one write transaction, and by Close
+	size int64       // of the file when it was opened: it never shrinks
+	mode fs.FileMode // its permissions then
+
+	present lockFile // says that the file is open here; none: it was never shared
+	shared  *shared  // nil: the file is open here alone, until Close
+
+	writing turn                  // held by the one write transaction, and by Close
+	queue   queue                 // of the Saves that wait for it
 	failure atomic.Pointer[error] // why the file is used no more, nil: it is
 }
 
@@ -36,6 +48,10 @@ var _ manager.Store = (*DB)(nil)
 func (db *DB) Close() error {
 	db.writing.Lock()
 	defer db.writing.Unlock()
+	if db.shared != nil {
+		return db.unshare()
+	}
+	defer db.present.unlock()
 	if db.failure.Load() != nil {
 		// bbolt's own Close would wait for locks that what failed may hold for
 		// ever. The mapping stays until the process ends.
@@ -55,11 +71,11 @@ func (db *DB) Load(ctx context.Context, names []string) ([]manager.Snapshot, err
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	tx, tokens, err := db.begin(false)
+	tx, tokens, err := db.begin(ctx, false)
 	if err != nil {
 		return nil, err
 	}
-	defer tx.Rollback()
+	defer db.end(tx)
 
 	snapshots := make([]manager.Snapshot, len(names))
 	var bad damages
@@ -67,7 +83,7 @@ func (db *DB) Load(ctx context.Context, names []string) ([]manager.Snapshot, err
 		err := checkName(name)
 		if failed := guard(db.path, func() {
 			if stored := tokens.Get([]byte(name)); stored != nil {
-				snapshots[i], err = db.sealer.Decode(name, stored)
+				snapshots[i], err = db.decode(name, stored)
 			}
 		}); failed != nil {
 			err = failed

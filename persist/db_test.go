@@ -2,8 +2,10 @@ package persist_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io/fs"
 	"path/filepath"
 	"slices"
@@ -22,7 +24,8 @@ import (
 func TestScenario17DamagedRecord(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "tokens.db")
 	storeOf(t, path, 6)
-	newer := []byte("\x02\x00a body that nobody can read yet" + "\x96\x8b\x33\x9c") // version 2, whole
+	newer := []byte("\x03\x00a body that nobody can read yet") // version 3, whole
+	newer = binary.LittleEndian.AppendUint32(newer, crc32.Checksum(newer, crc32.MakeTable(crc32.Castagnoli)))
 	surgery(t, path, func(tx *bbolt.Tx) error {
 		tokens := tx.Bucket([]byte("tokenactor/1"))
 		flipped := bytes.Clone(tokens.Get([]byte(name(1))))

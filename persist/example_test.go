@@ -2,6 +2,7 @@ package persist_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 
 	"example.com/tokenactor/manager"
 	"example.com/tokenactor/persist"
+	"example.com/tokenactor/persist/record"
 )
 
 // A login made by one run of a program is there in the next.
@@ -64,4 +66,39 @@ func ExampleMemory() {
 	// Output:
 	// <nil>
 	// manager: conflict: another revision is stored
+}
+
+// With a key the file shows no token to who reads it. The key lies elsewhere: in
+// a file of its own, or in the environment.
+func ExampleOpen_sealed() {
+	folder, err := os.MkdirTemp("", "tokens")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(folder)
+	keyFile := filepath.Join(folder, "tokens.key") // better on another disk
+	if err := os.WriteFile(keyFile, []byte(record.RandomKey().Reveal()), 0o600); err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	key, err := record.KeyFromFile(keyFile)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	path := filepath.Join(folder, "tokens.db")
+	db, err := persist.Open(path, persist.Options{Key: key})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(db.Close())
+
+	_, err = persist.Open(path, persist.Options{})
+	fmt.Println(errors.Is(err, record.ErrKey))
+	// Output:
+	// <nil>
+	// true
 }

@@ -12,21 +12,31 @@ import (
 )
 
 // Func makes a Store of functions: a row of a database, a cache, a secrets
-// service, a file each. They move records, the bytes of package record, and not
-// snapshots: whoever wrote a Snapshot's fields one by one would sooner or later
-// miss one, and encoding/json would store "[secret]" for each token. A bytea, a
-// BLOB or a base64 string holds a record; to make one from a token that you
-// have, use record.Append.
+// service, a file each; there is an example of every one of these. The functions
+// move records, the bytes of package record, and not snapshots: whoever wrote a
+// Snapshot's fields one by one would sooner or later miss one, and encoding/json
+// would store "[secret]" for each token. A bytea, a BLOB or a base64 string holds a
+// record; to make one from a token that you have, use record.Append.
 //
-// Func serves one process. Revisions are compared with what it last loaded or
-// saved itself: two processes on one table would both win, spend one refresh
-// token twice, and lose the login. A row that somebody else changes is seen at the
-// next Load. For several processes use a store that compares in its engine.
+// The functions are called one at a time, so they need no locks of their own; for
+// the same reason one that ignores its context holds up all others. Set the fields
+// before the first use, and do not copy a Func after it.
 //
-// The functions are called one at a time, so they need no locks of their own;
-// for the same reason one that ignores its context holds up all others. The
-// writes of a batch are saved one after the other. Set the fields before the
-// first use, and do not copy a Func after it.
+// What Func does not promise:
+//
+//   - More than one process. Revisions are compared with what this Func last
+//     loaded or saved: two processes on one table would both win, spend one
+//     refresh token twice, and lose the login. A row that somebody else changes is
+//     seen at the next Load. For several processes use a store that compares in
+//     its engine.
+//   - Batches. The writes of a batch are saved one after the other, and wait for
+//     the disk each. A thousand renewals in a second are work for a DB.
+//   - Durability beyond that of SaveFunc. One that returns before the record is on
+//     the disk, or in a cache that evicts, loses marks and refresh tokens, and with
+//     them logins. Where every token can be had again by a login without a human,
+//     that costs a few logins and nothing else.
+//   - Mending. A damaged record is an error of its name until somebody removes it;
+//     Options.Quarantine is of DB.
 type Func struct {
 	// LoadFunc gives the record last saved under name. Where there is none it
 	// returns no bytes, or an error that is fs.ErrNotExist. Required.
@@ -47,6 +57,11 @@ type Func struct {
 	// Nil: Scan fails as errors.ErrUnsupported, and each credential is
 	// loaded when it is first needed.
 	ScanFunc func(ctx context.Context, f func(name string, record []byte) error) error
+
+	// Sealer seals the records, so that whoever can read the row or the file
+	// does not have the tokens; record.NewSealer makes one. Nil: they are
+	// stored as they are, and LoadFunc may give what record.Append made.
+	Sealer *record.Sealer
 
 	mu        sync.Mutex
 	revisions map[string]uint64 // as last loaded or saved; absent: unknown
@@ -134,7 +149,7 @@ func (f *Func) save(ctx context.Context, w *manager.Write) error {
 	if err := admit(w, revision); err != nil {
 		return err
 	}
-	data := record.Append(nil, w.Snapshot)
+	data := f.Sealer.Append(nil, w.Name, w.Snapshot)
 	if err := f.store(ctx, w, data); err != nil {
 		delete(f.revisions, w.Name)
 		return &manager.NameError{Name: w.Name, Err: err}
@@ -174,7 +189,7 @@ func (f *Func) load(ctx context.Context, name string) (manager.Snapshot, error) 
 // learn notes the revision of what is stored under name; no bytes: nothing is.
 func (f *Func) learn(name string, data []byte) (s manager.Snapshot, err error) {
 	if len(data) > 0 {
-		if s, err = record.Decode(data); err != nil {
+		if s, err = f.Sealer.Decode(name, data); err != nil {
 			delete(f.revisions, name)
 			return s, err
 		}

@@ -3,14 +3,10 @@ package persist_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"example.com/tokenactor/manager"
-	"example.com/tokenactor/persist"
 	"example.com/tokenactor/persist/record"
 )
 
@@ -138,71 +134,4 @@ func TestFuncWithoutScan(t *testing.T) {
 	if err := f.Scan(t.Context(), nil); !errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("Scan: %v, want errors.ErrUnsupported", err)
 	}
-}
-
-// Any place that holds bytes under a name is a store for one process: here a
-// folder of files.
-func ExampleFunc() {
-	folder, err := os.MkdirTemp("", "tokens")
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	defer os.RemoveAll(folder)
-
-	store := &persist.Func{
-		LoadFunc: func(_ context.Context, name string) ([]byte, error) {
-			return os.ReadFile(filepath.Join(folder, name)) // fs.ErrNotExist says: none yet
-		},
-		SaveFunc: func(_ context.Context, name string, record []byte) error {
-			temp := filepath.Join(folder, name+".new")
-			if err := os.WriteFile(temp, record, 0o600); err != nil {
-				return err
-			}
-			return os.Rename(temp, filepath.Join(folder, name)) // wholly or not at all
-		},
-	}
-
-	// This is what a Manager does with it.
-	ctx := context.Background()
-	errs := store.Save(ctx, []manager.Write{{Name: "billing", Snapshot: manager.Snapshot{
-		Token: manager.Token{AccessToken: manager.NewSecret("a1")}, Login: 1, Generation: 1, Revision: 1,
-	}}})
-	fmt.Println(errs[0])
-	snapshots, err := store.Load(ctx, []string{"billing"})
-	fmt.Println(snapshots[0].Token.AccessToken.Reveal(), err)
-	// Output:
-	// <nil>
-	// a1 <nil>
-}
-
-// A token that somebody else provides, and that no login renews: LoadFunc makes
-// its record, and without a SaveFunc nothing is written back.
-func ExampleFunc_readOnly() {
-	store := &persist.Func{
-		LoadFunc: func(_ context.Context, name string) ([]byte, error) {
-			session := map[string]string{"reports": "s-4711"}[name] // from a vault, a cookie jar, a row
-			return record.Append(nil, manager.Snapshot{
-				Token: manager.Token{AccessToken: manager.NewSecret(session), Type: "Session"},
-				Login: 1, Generation: 1, Revision: 1,
-			}), nil
-		},
-	}
-	noLogin := manager.RefresherFunc(func(context.Context, string, manager.Token) (manager.Token, error) {
-		return manager.Token{}, manager.LoginRequired(errors.New("put a new session into the vault"))
-	})
-
-	m, err := manager.New(manager.Config{Store: store})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	defer m.Close()
-	token, err := m.Manage("reports", noLogin).Token(context.Background())
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	fmt.Println(token.Authorization())
-	// Output: [Session s-4711]
 }

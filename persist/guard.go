@@ -1,6 +1,7 @@
 package persist
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -24,11 +25,22 @@ func guard(path string, f func()) (err error) {
 	return nil
 }
 
-// begin opens a transaction. Writers hold db.writing, not only bbolt's own lock:
-// that one stays locked for ever when a write panics.
-func (db *DB) begin(writable bool) (tx *bbolt.Tx, tokens *bbolt.Bucket, err error) {
+// begin opens a transaction, which end must end. Writers hold db.writing, not
+// only bbolt's own lock: that one stays locked for ever when a write panics. ctx
+// counts in shared mode, where the file has to be waited for.
+func (db *DB) begin(ctx context.Context, writable bool) (tx *bbolt.Tx, tokens *bbolt.Bucket, err error) {
 	if failure := db.failure.Load(); failure != nil {
 		return nil, nil, *failure
+	}
+	if db.shared != nil {
+		if err := db.enter(ctx, writable); err != nil {
+			return nil, nil, err
+		}
+		defer func() {
+			if err != nil {
+				db.exit()
+			}
+		}()
 	}
 	// A file that somebody cut off while it was open would be read behind its
 	// end, and then grown over the damage.
@@ -55,6 +67,18 @@ func (db *DB) begin(writable bool) (tx *bbolt.Tx, tokens *bbolt.Bucket, err erro
 		return nil, nil, fmt.Errorf("persist: %s: %w", db.path, err)
 	}
 	return tx, tokens, nil
+}
+
+// end ends what begin began: a transaction that was not committed is rolled back.
+func (db *DB) end(tx *bbolt.Tx) {
+	if db.failure.Load() == nil { // otherwise it would read the damaged pages again
+		if failed := guard(db.path, func() { _ = tx.Rollback() }); failed != nil {
+			_ = db.fail(failed)
+		}
+	}
+	if db.shared != nil {
+		db.exit()
+	}
 }
 
 // fail ends the use of the file: after a panic in a transaction nobody knows

@@ -73,7 +73,14 @@ func (m *Memory) Save(ctx context.Context, writes []manager.Write) []error {
 	}
 	for i := range writes {
 		w := &writes[i]
-		if errs[i] = admitOver(nil, w, m.records[w.Name]); errs[i] == nil {
+		var s manager.Snapshot
+		if stored := m.records[w.Name]; stored != nil {
+			s, errs[i] = record.Decode(stored)
+		}
+		if errs[i] == nil {
+			errs[i] = admit(w, s.Revision)
+		}
+		if errs[i] == nil {
 			m.records[w.Name] = record.Append(nil, w.Snapshot)
 		}
 	}

@@ -1,6 +1,7 @@
 package persist
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -13,12 +14,43 @@ import (
 
 	"go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
+
+	"example.com/tokenactor/persist/record"
 )
 
 // Options are how a DB is opened. The zero value is the default.
 type Options struct {
-	// Logger is warned of a file that other users may read. Nil: slog.Default().
+	// Key seals the records with AES-256-GCM. Zero: the tokens are in the file
+	// as they are. record.KeyFromFile and record.KeyFromEnv read one. With
+	// another key, or none, a sealed file does not open: record.ErrKey.
+	Key record.Key
+
+	// OldKeys open what was sealed before Key. DB.Reseal makes them needless.
+	OldKeys []record.Key
+
+	// AcceptUnsealed takes over a file from before it had a Key: its records
+	// are read as they are, and sealed when they are written next, or all at
+	// once by DB.Reseal. Without it such a file is record.ErrUnsealed, and so
+	// is a single record in a sealed file: whoever can write to the file, but
+	// has no key, could put in a token of his own.
+	AcceptUnsealed bool
+
+	// Quarantine goes on after damage, at the price of logins. Open moves a
+	// damaged file aside, to its name with ".damaged-" and the time, and
+	// begins an empty one; see DB.Quarantined. A single damaged record counts
+	// as none; the next write of its name moves its bytes to another bucket of
+	// the file, "tokenactor/1/damaged". Both are logged as errors. A file that
+	// is locked, newer, sealed with another key, not to be read, or a bbolt
+	// file of somebody else is left alone: it is an error as ever.
+	Quarantine bool
+
+	// Logger is warned of a file that other users may read, and told of
+	// quarantine. Nil: slog.Default().
 	Logger *slog.Logger
+
+	// Shared lets other processes have the file open at the same time, if they
+	// all set it; see the package comment. False: this one has it for itself.
+	Shared bool
 }
 
 func (o *Options) logger() *slog.Logger {
@@ -49,50 +81,93 @@ func boltOptions() *bbolt.Options {
 // Open opens the store in the file at path, or makes a new one there; the folder
 // must exist. It waits up to one second for another holder of the file.
 //
-// The error names the file: ErrLocked, ErrDamaged, ErrNewer, or that of package
-// io/fs: fs.ErrNotExist for the folder, fs.ErrPermission. The file is never
+// The error names the file: ErrLocked, ErrDamaged, ErrNewer, record.ErrKey where a
+// key is missing, record.ErrUnsealed where the records are not sealed and a Key was
+// given, or that of package io/fs: fs.ErrNotExist for the folder, fs.ErrPermission. The file is never
 // overwritten. An empty file is ErrDamaged and not an empty store: a new store
 // appears under its name whole, so an empty file was emptied by something else.
 func Open(path string, o Options) (*DB, error) {
+	if o.Quarantine {
+		return o.openOrMove(path)
+	}
+	return o.open(path)
+}
+
+func (o *Options) open(path string) (*DB, error) {
+	sealer, err := o.sealer()
+	if err != nil {
+		return nil, err
+	}
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		if err := create(path); err != nil {
 			return nil, err
 		}
 	}
-	db := &DB{path: path}
-	var info fs.FileInfo
-	options := boltOptions()
-	options.OpenFile = func(path string, _ int, _ os.FileMode) (_ *os.File, err error) {
-		db.file, info, err = openFile(path)
-		return db.file, err
+	db := &DB{path: path, sealer: sealer, log: o.logger(), quarantine: o.Quarantine, writing: newTurn()}
+	begin := db.alone
+	if o.Shared {
+		begin = db.share
 	}
-	var err error
-	if failed := guard(path, func() {
-		if db.bolt, err = bbolt.Open(path, 0, options); err == nil {
-			err = db.check()
-		}
-	}); failed != nil {
-		_ = release(db.file) // bbolt leaves it locked when it panics
-		return nil, failed
+	if err := begin(); err != nil {
+		return nil, err
 	}
-	if err != nil {
-		if db.bolt != nil {
-			err = errors.Join(err, db.bolt.Close())
-		}
-		return nil, explain(path, err)
+	if err := db.agreeOnKeys(context.Background()); err != nil {
+		return nil, errors.Join(err, db.Close())
 	}
-	db.size = info.Size()
-	if mode := info.Mode().Perm(); mode&0o077 != 0 && runtime.GOOS != "windows" {
+	if mode := db.mode; mode&0o077 != 0 && runtime.GOOS != "windows" {
 		o.logger().Warn("persist: the token store may be read or written by other users: chmod 600 it",
 			"file", path, "mode", fmt.Sprintf("%#o", mode))
 	}
 	return db, nil
 }
 
+// alone opens the file until Close.
+func (db *DB) alone() (err error) {
+	if db.present, err = attendAlone(db.path); err != nil {
+		return err
+	}
+	if err = db.open(false, openPatience); err != nil {
+		return errors.Join(err, db.present.unlock())
+	}
+	return nil
+}
+
+// open opens the file with bbolt, and waits for its lock so long at most.
+func (db *DB) open(readOnly bool, patience time.Duration) (err error) {
+	var info fs.FileInfo
+	options := boltOptions()
+	options.ReadOnly, options.Timeout = readOnly, patience
+	options.OpenFile = func(path string, _ int, _ os.FileMode) (_ *os.File, err error) {
+		db.file, info, err = openFile(path, readOnly)
+		return db.file, err
+	}
+	db.bolt, db.file = nil, nil
+	if failed := guard(db.path, func() {
+		if db.bolt, err = bbolt.Open(db.path, 0, options); err == nil {
+			err = db.check()
+		}
+	}); failed != nil {
+		_ = release(db.file) // bbolt leaves it locked when it panics
+		return failed
+	}
+	if err != nil {
+		if db.bolt != nil {
+			err = errors.Join(err, db.bolt.Close())
+		}
+		return explain(db.path, err)
+	}
+	db.size, db.mode = info.Size(), info.Mode().Perm()
+	return nil
+}
+
 // openFile opens an existing file only: bbolt would make an empty one, and make
 // a store of an empty one.
-func openFile(path string) (*os.File, fs.FileInfo, error) {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
+func openFile(path string, readOnly bool) (*os.File, fs.FileInfo, error) {
+	flag := os.O_RDWR
+	if readOnly {
+		flag = os.O_RDONLY
+	}
+	f, err := os.OpenFile(path, flag, 0)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -130,7 +205,7 @@ func (db *DB) check() error {
 		if len(next) > len(bucketPrefix) && string(next[:len(bucketPrefix)]) == bucketPrefix {
 			return fmt.Errorf("%w: %s: it holds %q, this program knows %q: upgrade it", ErrNewer, db.path, next, bucketName)
 		}
-		return fmt.Errorf("%w: %s: it is a bbolt file but not a token store: use another file", ErrDamaged, db.path)
+		return fmt.Errorf("%w: %s: %w", ErrDamaged, db.path, errForeign)
 	})
 }
 

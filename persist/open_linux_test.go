@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"syscall"
 	"testing"
+
+	"example.com/tokenactor/persist"
 )
 
 // A file of somebody else's. Root may open anything, so the test gives up root's
@@ -25,6 +27,7 @@ func TestScenario17NoPermission(t *testing.T) {
 			t.Error(err)
 		}
 		wantError(t, "no permission", path, fs.ErrPermission)
+		_ = wantErrorWith(t, "no permission, with quarantine", path, persist.Options{Quarantine: true}, fs.ErrPermission)
 	}()
 	<-donec
 }

@@ -64,13 +64,19 @@ func TestOpenWarnsOfOthers(t *testing.T) {
 // changes nothing, and leaves nothing behind in the folder.
 func wantError(t *testing.T, what, path string, want error) {
 	t.Helper()
+	_ = wantErrorWith(t, what, path, persist.Options{}, want)
+}
+
+// wantErrorWith is wantError with options, and gives the error. Nil: any error.
+func wantErrorWith(t *testing.T, what, path string, o persist.Options, want error) error {
+	t.Helper()
 	before, _ := os.ReadFile(path)
 	files, _ := os.ReadDir(filepath.Dir(path))
-	db, err := persist.Open(path, persist.Options{})
+	db, err := persist.Open(path, o)
 	if err == nil {
 		db.Close()
 	}
-	if !errors.Is(err, want) || !strings.Contains(fmt.Sprint(err), path) || !strings.HasPrefix(fmt.Sprint(err), "persist: ") {
+	if err == nil || want != nil && !errors.Is(err, want) || !strings.Contains(fmt.Sprint(err), path) || !strings.HasPrefix(fmt.Sprint(err), "persist: ") {
 		t.Errorf("%s: error %v, want %v of %s", what, err, want, path)
 	}
 	if after, _ := os.ReadFile(path); !bytes.Equal(after, before) {
@@ -79,6 +85,7 @@ func wantError(t *testing.T, what, path string, want error) {
 	if now, _ := os.ReadDir(filepath.Dir(path)); len(now) != len(files) {
 		t.Errorf("%s: the folder holds %v, before it was %v", what, now, files)
 	}
+	return err
 }
 
 func TestOpenMissingFolder(t *testing.T) {

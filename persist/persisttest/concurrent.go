@@ -14,14 +14,17 @@ const writers = 16
 
 // Of many writers that replace one revision, exactly one wins, and it is the
 // winner's snapshot that is stored.
-func oneWinner(tb testing.TB, s *suite) {
-	store := s.open(tb)
+func oneWinner(tb testing.TB, s *suite) { oneOf(tb, s.handles(tb, 1)) }
+
+// oneOf lets writers replace one revision, each on one of the handles.
+func oneOf(tb testing.TB, handles []manager.Store) {
+	store := handles[0]
 	mustSave(tb, store, write("a", 0, token("first")))
 	errs := make([]error, writers)
 	var wg sync.WaitGroup
 	for i := range writers {
 		wg.Go(func() {
-			errs[i] = store.Save(tb.Context(), []manager.Write{write("a", 1, token(fmt.Sprint("writer ", i)))})[0]
+			errs[i] = handles[i%len(handles)].Save(tb.Context(), []manager.Write{write("a", 1, token(fmt.Sprint("writer ", i)))})[0]
 		})
 	}
 	wg.Wait()
@@ -39,15 +42,19 @@ func oneWinner(tb testing.TB, s *suite) {
 	if won < 0 {
 		tb.Fatalf("none of %d writers replaced revision 1", writers)
 	}
-	stored(tb, store, write("a", 1, token(fmt.Sprint("writer ", won))))
+	for _, store := range handles {
+		stored(tb, store, write("a", 1, token(fmt.Sprint("writer ", won))))
+	}
 }
 
 // Writers that load, add one and save, again after each conflict, lose nothing.
-func increments(tb testing.TB, s *suite) {
-	const each, patience = 5, 10_000
-	store := s.open(tb)
-	increment := func() error {
-		for range patience {
+func increments(tb testing.TB, s *suite) { countUp(tb, s.handles(tb, 1)) }
+
+// countUp lets writers count up together, each on one of the handles.
+func countUp(tb testing.TB, handles []manager.Store) {
+	const each, tries = 5, 10_000
+	increment := func(store manager.Store) error {
+		for range tries {
 			got, err := store.Load(tb.Context(), []string{"a"})
 			if err != nil {
 				return fmt.Errorf("loading: %w", err)
@@ -59,14 +66,14 @@ func increments(tb testing.TB, s *suite) {
 				return err
 			}
 		}
-		return fmt.Errorf("%d conflicts in a row", patience)
+		return fmt.Errorf("%d conflicts in a row", tries)
 	}
 	errs := make([]error, writers)
 	var wg sync.WaitGroup
 	for i := range writers {
 		wg.Go(func() {
 			for range each {
-				if err := increment(); err != nil {
+				if err := increment(handles[i%len(handles)]); err != nil {
 					errs[i] = err
 					return
 				}
@@ -79,7 +86,7 @@ func increments(tb testing.TB, s *suite) {
 			tb.Errorf("writer %d: %v", i, err)
 		}
 	}
-	if got := load(tb, store, "a")[0]; got.Generation != writers*each || got.Revision != writers*each {
+	if got := load(tb, handles[0], "a")[0]; got.Generation != writers*each || got.Revision != writers*each {
 		tb.Errorf("generation %d, revision %d after %d increments", got.Generation, got.Revision, writers*each)
 	}
 }
@@ -87,9 +94,14 @@ func increments(tb testing.TB, s *suite) {
 // Load and Scan beside a writer see whole snapshots, and never an older one
 // after a newer.
 func readersBesideWriter(tb testing.TB, s *suite) {
-	const readers, writes = 4, 50
 	store := s.open(tb)
-	mustSave(tb, store, write("a", 0, token("1")))
+	readBeside(tb, store, store)
+}
+
+// readBeside reads from one handle while it writes to another.
+func readBeside(tb testing.TB, store, writer manager.Store) {
+	const readers, writes = 4, 50
+	mustSave(tb, writer, write("a", 0, token("1")))
 	donec := make(chan struct{}) // closed when the writer is done
 	read := func() error {
 		var last uint64
@@ -129,7 +141,7 @@ func readersBesideWriter(tb testing.TB, s *suite) {
 	}
 	for revision := uint64(1); revision <= writes; revision++ {
 		w := write("a", revision, token(fmt.Sprint(revision+1)))
-		if err := save(tb, store, w)[0]; err != nil {
+		if err := save(tb, writer, w)[0]; err != nil {
 			tb.Errorf("Save of revision %d: %v", revision+1, err)
 			break
 		}

@@ -243,13 +243,15 @@ func callersMemory(tb testing.TB, s *suite) {
 	stored(tb, store, want)
 }
 
-// Names are bytes: no two of these are the same credential.
+// oddOnes are names, no two of them the same credential.
+var oddOnes = []string{
+	" ", "  ", "a", "A", "a ", "a\x00", "\x00", "a/b", "a//b", "..", "%", "_", "*", "'; --", "{a}b", "a\nb", "\u00e4", "a\u0308",
+	"\xff", "\xff\xfe", string(make([]byte, 1000)),
+}
+
+// Names are bytes.
 func oddNames(tb testing.TB, s *suite) {
-	store := s.open(tb)
-	names := []string{
-		" ", "  ", "a", "A", "a ", "a\x00", "\x00", "a/b", "a//b", "..", "%", "_", "*", "'; --", "{a}b", "a\nb", "\u00e4", "a\u0308",
-		"\xff", "\xff\xfe", string(make([]byte, 1000)),
-	}
+	store, names := s.open(tb), oddOnes
 	for _, name := range names {
 		mustSave(tb, store, write(name, 0, token(name)))
 	}

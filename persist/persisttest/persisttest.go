@@ -45,11 +45,45 @@ func Reopen(reopen func(tb testing.TB, s manager.Store) manager.Store) Option {
 	}
 }
 
+// Several says that the store can be open several times at once, as it is when
+// several processes use it. another opens one more handle of the store that s is
+// a handle of, and closes it by tb.Cleanup.
+func Several(another func(tb testing.TB, s manager.Store) manager.Store) Option {
+	return func(s *suite) {
+		s.another = another
+		s.checks = append(s.checks[:len(s.checks):len(s.checks)], several...)
+	}
+}
+
+// News says that the store is a manager.Watcher. It needs Several.
+func News() Option {
+	return func(s *suite) { s.checks = append(s.checks[:len(s.checks):len(s.checks)], news...) }
+}
+
+// Leases says that the store has leases: it offers a Locker by the method that a
+// manager.Manager looks for. It needs Several.
+func Leases() Option {
+	return func(s *suite) { s.checks = append(s.checks[:len(s.checks):len(s.checks)], leases...) }
+}
+
+// LosingLeases says that its leases can be lost, such as those with a time limit.
+// lose takes the lease for name away from its holder, as if that had been paused
+// past the limit: it may remove it from the server, or stop its renewal and wait.
+// It needs Leases.
+func LosingLeases(lose func(tb testing.TB, s manager.Store, name string)) Option {
+	return func(s *suite) {
+		s.lose = lose
+		s.checks = append(s.checks[:len(s.checks):len(s.checks)], losing...)
+	}
+}
+
 // A suite is what one call of Store tests.
 type suite struct {
-	open   func(testing.TB) manager.Store
-	reopen func(testing.TB, manager.Store) manager.Store
-	checks []check
+	open    func(testing.TB) manager.Store
+	reopen  func(testing.TB, manager.Store) manager.Store
+	another func(testing.TB, manager.Store) manager.Store
+	lose    func(testing.TB, manager.Store, string)
+	checks  []check
 }
 
 // A check is one clause of the contract. It takes a testing.TB, so that the

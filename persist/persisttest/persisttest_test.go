@@ -16,10 +16,16 @@ import (
 	"example.com/tokenactor/manager"
 )
 
+func init() { patience = 2 * time.Second } // enough in memory, and some faults use it up
+
 // The suite finds each of these faults, by the check that is there for it, and
 // none in a store without one.
 func TestFindsFaults(t *testing.T) {
-	var ran []string
+	all := slices.Concat(oneProcess, durable, several, news, leases, losing)
+	var (
+		mu  sync.Mutex
+		ran []string
+	)
 	for _, c := range []struct {
 		fault string
 		want  string // the check that must fail; "": none may
@@ -49,8 +55,25 @@ func TestFindsFaults(t *testing.T) {
 		{"conflicts for ever", "increments"},
 		{"loads half", "readers beside a writer"},
 		{"forgets at reopening", "reopen"},
+		{"handles are stores of their own", "handles of one store"},
+		{"lets go between compare and store", "one winner of many handles"},
+		{"conflicts for ever", "increments by many handles"},
+		{"loads half", "reader on another handle"},
+		{"tells each name once", "news"},
+		{"tells of a hundred at most", "news of a batch"},
+		{"stops telling", "news ends with its context"},
+		{"leases exclude nobody", "lease excludes"},
+		{"does not wait for leases", "lease is waited for"},
+		{"ignores the context", "lease of an ended context"},
+		{"frees whoever has it", "lease given up twice"},
+		{"gives a lease to two", "lease after lease"},
+		{"names are text", "leases of odd names"},
+		{"ignores a lost lease", "write under a lease"},
+		{"any lease will do", "write under the wrong lease"},
+		{"ignores a lost lease", "lease lost"},
 	} {
 		t.Run(cmp.Or(c.fault, "none"), func(t *testing.T) {
+			t.Parallel()
 			s := suite{
 				open: func(testing.TB) manager.Store { return newFaulty(c.fault) },
 				reopen: func(_ testing.TB, s manager.Store) manager.Store {
@@ -59,8 +82,15 @@ func TestFindsFaults(t *testing.T) {
 					}
 					return s
 				},
+				another: func(_ testing.TB, s manager.Store) manager.Store {
+					if c.fault == "handles are stores of their own" {
+						return newFaulty("")
+					}
+					return s
+				},
+				lose: func(_ testing.TB, s manager.Store, name string) { s.(*faulty).lose(name) },
 			}
-			for _, check := range slices.Concat(oneProcess, durable) {
+			for _, check := range all {
 				if c.want != "" && c.want != check.name {
 					continue // this fault may break other checks too, or hang them
 				}
@@ -68,15 +98,19 @@ func TestFindsFaults(t *testing.T) {
 				if (len(failures) > 0) != (check.name == c.want) {
 					t.Errorf("check %q of a store with fault %q: failures %q", check.name, c.fault, failures)
 				}
+				mu.Lock()
 				ran = append(ran, check.name)
+				mu.Unlock()
 			}
 		})
 	}
-	for _, check := range slices.Concat(oneProcess, durable) {
-		if n := len(slices.DeleteFunc(slices.Clone(ran), func(name string) bool { return name != check.name })); n < 2 {
-			t.Errorf("check %q was run %d times: it needs a fault that it finds", check.name, n)
+	t.Cleanup(func() { // when all have run
+		for _, check := range all {
+			if n := len(slices.DeleteFunc(slices.Clone(ran), func(name string) bool { return name != check.name })); n < 2 {
+				t.Errorf("check %q was run %d times: it needs a fault that it finds", check.name, n)
+			}
 		}
-	}
+	})
 }
 
 // A recorder is a testing.TB that notes failures in place of failing.
@@ -111,10 +145,16 @@ type faulty struct {
 	snapshots map[string]manager.Snapshot
 
 	atOnce sync.WaitGroup // the writers, of "lets go between compare and store"
+
+	history []manager.Write // for Watch
+	changec chan struct{}   // closed at the next write, or when a lease is free
+	leases  map[string]*faultyLease
+	locks   int
 }
 
 func newFaulty(fault string) *faulty {
-	s := &faulty{fault: fault, snapshots: make(map[string]manager.Snapshot)}
+	s := &faulty{fault: fault, snapshots: make(map[string]manager.Snapshot),
+		changec: make(chan struct{}), leases: make(map[string]*faultyLease)}
 	s.atOnce.Add(writers)
 	return s
 }
@@ -235,7 +275,7 @@ func (s *faulty) Save(ctx context.Context, writes []manager.Write) []error {
 }
 
 func (s *faulty) compare(w *manager.Write) error {
-	if w.Lease != nil && !s.has("ignores a lost lease") {
+	if w.Lease != nil && !s.has("ignores a lost lease") && !s.covers(w) {
 		return manager.ErrLeaseLost
 	}
 	revision := s.snapshots[s.key(w.Name)].Revision
@@ -267,4 +307,6 @@ func (s *faulty) store(w *manager.Write) {
 		return
 	}
 	s.snapshots[key] = next
+	s.history = append(s.history, *w)
+	s.change()
 }

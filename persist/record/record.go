@@ -5,27 +5,42 @@
 //	data := record.Append(nil, snapshot)
 //	snapshot, err := record.Decode(data)
 //
-// A record holds the tokens themselves. Keep it where you would keep a password.
+// A record holds the tokens themselves: keep it where you would keep a password.
+// Or seal it with a Key, which is kept elsewhere:
+//
+//	key, err := record.KeyFromFile("tokens.key")
+//	sealer, err := record.NewSealer(key)
+//	data := sealer.Append(nil, name, snapshot)
+//	snapshot, err := sealer.Decode(name, data)
 //
 // # Properties
 //
-//  1. Both functions may be called by any number of goroutines at once. They keep
-//     nothing they are given and share nothing they return.
+//  1. Both functions, and both methods, may be called by any number of goroutines
+//     at once. They keep nothing they are given and share nothing they return.
 //  2. Equal snapshots give equal bytes, and what Decode accepts, Append gives
-//     back byte for byte.
+//     back byte for byte. Sealed, no two records are equal.
 //  3. Decode reads any bytes without a panic and allocates no more than a small
 //     multiple of their length.
 //
 // # Errors
 //
 // ErrDamaged for bytes that are not a whole record, ErrNewer for a record that a
-// later version of this package wrote.
+// later version of this package wrote. Sealed ones add ErrKey and ErrUnsealed. No
+// error text holds anything of a token or a key.
+//
+// # What sealing protects from
+//
+// Whoever reads the store sees names, the lengths of records, and the IDs of their
+// keys; no token, no Extra, no revision. Whoever writes to it can destroy records and
+// put back an older record of the same name: sealing does not notice that, but it
+// does notice every other change, and a record of another name. Whoever has the
+// program's memory, or its key, has the tokens.
 //
 // # Limits
 //
 // Times are kept to the nanosecond as instants and come back in UTC; a zone and a
-// monotonic reading are lost. Token.RefreshIn is not stored, and an empty Extra
-// comes back nil.
+// monotonic reading are lost. Token.RefreshIn and RefreshExpiresIn are not stored,
+// and an empty Extra comes back nil.
 package record
 
 import (
@@ -48,9 +63,16 @@ var (
 	// ErrNewer: the record is whole, but a later version of this package
 	// wrote it. Upgrade the program; the record is not at fault.
 	ErrNewer = errors.New("record: written by a newer version of tokenactor")
+
+	// ErrKey: the record is sealed, and with none of the keys that were given.
+	// The record is not at fault.
+	ErrKey = errors.New("record: the key is missing")
+
+	// ErrUnsealed: the record is not sealed, although a key was given.
+	ErrUnsealed = errors.New("record: not sealed")
 )
 
-// The layout of version 1. Numbers are unsigned varints in their shortest form,
+// The layout of version 1, not sealed. Numbers are unsigned varints in their shortest form,
 // durations zigzag varints, times the seconds since year 1 and the nanoseconds.
 //
 //	version, flags
@@ -143,27 +165,55 @@ func Append(dst []byte, s manager.Snapshot) []byte {
 		dst = append(dst, key...)
 		dst = append(dst, t.Extra[key].Reveal()...)
 	}
-	return binary.LittleEndian.AppendUint32(dst, crc32.Checksum(dst[begin:], castagnoli))
+	return appendChecksum(dst, begin)
 }
 
-// Decode gives the snapshot whose record data is. It keeps nothing of data.
+// Decode gives the snapshot whose record data is. It keeps nothing of data. A
+// sealed record is ErrKey: a Sealer opens it.
 func Decode(data []byte) (manager.Snapshot, error) {
-	var s manager.Snapshot
+	body, err := frame(data)
+	if err != nil {
+		return manager.Snapshot{}, err
+	}
+	if body[0] == versionSealed {
+		id, err := sealedWith(body)
+		if err == nil {
+			err = fmt.Errorf("%w: it is sealed with key %x, and none was given", ErrKey, id)
+		}
+		return manager.Snapshot{}, err
+	}
+	return decode(body)
+}
+
+// frame checks what all versions have in common, and gives what is before the
+// checksum: a version that this program reads, and at least a byte of content.
+func frame(data []byte) ([]byte, error) {
 	body := len(data) - checksumSize
 	if body < 2 {
-		return s, fmt.Errorf("%w: %d bytes are too few", ErrDamaged, len(data))
+		return nil, fmt.Errorf("%w: %d bytes are too few", ErrDamaged, len(data))
 	}
 	if crc32.Checksum(data[:body], castagnoli) != binary.LittleEndian.Uint32(data[body:]) {
-		return s, fmt.Errorf("%w: wrong checksum", ErrDamaged)
+		return nil, fmt.Errorf("%w: wrong checksum", ErrDamaged)
 	}
-	if data[0] > version {
-		return s, fmt.Errorf("%w: format %d, this program reads up to %d", ErrNewer, data[0], version)
+	if data[0] > versionSealed {
+		return nil, fmt.Errorf("%w: format %d, this program reads up to %d", ErrNewer, data[0], versionSealed)
 	}
-	r := reader{data: data[2:body]}
-	if s = r.snapshot(data[1]); r.failed || data[0] != version {
+	return data[:body], nil
+}
+
+// decode reads the rest of an unsealed record.
+func decode(body []byte) (manager.Snapshot, error) {
+	r := reader{data: body[2:]}
+	s := r.snapshot(body[1])
+	if r.failed || body[0] != version {
 		return manager.Snapshot{}, fmt.Errorf("%w: malformed", ErrDamaged)
 	}
 	return s, nil
+}
+
+// appendChecksum ends the record that begins at begin.
+func appendChecksum(dst []byte, begin int) []byte {
+	return binary.LittleEndian.AppendUint32(dst, crc32.Checksum(dst[begin:], castagnoli))
 }
 
 func appendTime(dst []byte, t time.Time) []byte {

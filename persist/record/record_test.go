@@ -102,7 +102,7 @@ func TestSampleSetsEveryField(t *testing.T) {
 		return nil
 	}
 	got := unset("Snapshot", reflect.ValueOf(samples()["full"]))
-	if want := []string{"Snapshot.Token.RefreshIn"}; !reflect.DeepEqual(got, want) {
+	if want := []string{"Snapshot.Token.RefreshIn", "Snapshot.Token.RefreshExpiresIn"}; !reflect.DeepEqual(got, want) {
 		t.Errorf("fields not set: %v, want %v: a new field needs a place in the record", got, want)
 	}
 }
@@ -198,7 +198,7 @@ func TestDamaged(t *testing.T) {
 }
 
 func TestNewer(t *testing.T) {
-	_, err := record.Decode(checksummed([]byte("\x02 laid out as nobody knows yet")))
+	_, err := record.Decode(checksummed([]byte("\x03 laid out as nobody knows yet")))
 	if !errors.Is(err, record.ErrNewer) {
 		t.Errorf("error %v, want ErrNewer", err)
 	}
@@ -280,8 +280,8 @@ func FuzzDecode(f *testing.F) {
 		data := checksummed(body) // so that the fuzzer gets behind the checksum
 		s, err := record.Decode(data)
 		if err != nil {
-			if !errors.Is(err, record.ErrDamaged) && !errors.Is(err, record.ErrNewer) {
-				t.Fatalf("Decode(% x): error %v is neither ErrDamaged nor ErrNewer", data, err)
+			if !errors.Is(err, record.ErrDamaged) && !errors.Is(err, record.ErrNewer) && !errors.Is(err, record.ErrKey) {
+				t.Fatalf("Decode(% x): error %v is none of the package's", data, err)
 			}
 			return
 		}
