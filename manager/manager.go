@@ -123,10 +123,12 @@ func (m *Manager) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, "manager") 
 // Stats counts what has happened so far and what is going on.
 func (m *Manager) Stats() Stats { return m.actor.stats.snapshot() }
 
-// Close is Shutdown with the time limit of a refresh (Policy.Limit of
-// Config.Policy).
+// Close is Shutdown with the time that a refresh, the save of its answer and a last
+// try may take: Policy.Limit of Config.Policy + 2 Config.SaveLimit, 50 s by default.
 func (m *Manager) Close() error {
-	ctx, cancel := m.actor.clock.WithTimeout(context.Background(), m.actor.config.Policy.limit())
+	config := &m.actor.config
+	limit := config.Policy.limit() + 2*positive(config.saveLimit(), maxSave)
+	ctx, cancel := m.actor.clock.WithTimeout(context.Background(), limit)
 	defer cancel()
 	return m.Shutdown(ctx)
 }

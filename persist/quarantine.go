@@ -141,8 +141,9 @@ func (db *DB) admit(tokens *bbolt.Bucket, w *manager.Write, stored []byte) error
 	if stored == nil {
 		return admit(w, 0)
 	}
-	// The whole record is read for its revision: a damaged one must not pass
-	// for an old one, and the checksum tells only of the whole.
+	if revision, err := db.sealer.Revision(w.Name, stored); err == nil && revision > 0 {
+		return admit(w, revision)
+	}
 	s, err := db.decode(w.Name, stored)
 	if err != nil {
 		return &manager.NameError{Name: w.Name, Err: err}

@@ -2,24 +2,37 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
 
 	"example.com/tokenactor/manager"
 	"example.com/tokenactor/persist"
+	"example.com/tokenactor/persist/etcdstore"
+	"example.com/tokenactor/persist/redisstore"
 )
 
 // An engine is where processes share their tokens.
 type engine struct {
-	prefix string // of what -store says
-	shape  string // of it, for the help
+	scheme string // of -store; "": a file
+	shape  string // of -store, for the help
 	open   func(ctx context.Context, where string) (manager.Store, func() error, error)
 }
 
-// known are the engines, the bbolt file last: its name may be anything.
 var known = []engine{
 	{"", "FILE", openFile},
+	{"redis", "redis://HOST:PORT", openRedis},
+	{"etcd", "etcd://HOST:PORT,HOST:PORT,…", openEtcd},
 }
+
+// leaseLife outlives a refresh and a save, as both are limited here.
+const leaseLife = 6 * time.Second
 
 // openFile opens the file that all processes of this machine share.
 func openFile(_ context.Context, path string) (manager.Store, func() error, error) {
@@ -30,9 +43,54 @@ func openFile(_ context.Context, path string) (manager.Store, func() error, erro
 	return db, db.Close, nil
 }
 
+func openRedis(_ context.Context, url string) (manager.Store, func() error, error) {
+	o, err := redis.ParseURL(url)
+	if err != nil {
+		return nil, nil, err
+	}
+	client := redis.NewClient(o)
+	store, err := redisstore.New(client, redisstore.Options{Lease: leaseLife})
+	if err != nil {
+		return nil, nil, errors.Join(err, client.Close())
+	}
+	return store, closeBoth(store, client), nil
+}
+
+func openEtcd(_ context.Context, url string) (manager.Store, func() error, error) {
+	client, err := clientv3.New(clientv3.Config{
+		Endpoints:         strings.Split(strings.TrimPrefix(url, "etcd://"), ","),
+		DialTimeout:       5 * time.Second,
+		DialKeepAliveTime: time.Second, DialKeepAliveTimeout: time.Second, // a node that is cut off is left
+		Logger: zap.NewNop(),
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	store, err := etcdstore.New(client, etcdstore.Options{Lease: leaseLife})
+	if err != nil {
+		return nil, nil, errors.Join(err, client.Close())
+	}
+	return store, closeBoth(store, client), nil
+}
+
+// closeBoth closes the store, and then what it stands on.
+func closeBoth(store, client io.Closer) func() error {
+	return func() error {
+		err := store.Close()
+		if failed := client.Close(); failed != nil {
+			err = errors.Join(err, fmt.Errorf("closing the client: %w", failed))
+		}
+		return err
+	}
+}
+
 func findEngine(where string) (engine, error) {
+	scheme, _, ok := strings.Cut(where, "://")
+	if !ok {
+		scheme = ""
+	}
 	for _, e := range known {
-		if strings.HasPrefix(where, e.prefix) && (e.prefix != "" || !strings.Contains(where, "://")) {
+		if e.scheme == scheme {
 			return e, nil
 		}
 	}

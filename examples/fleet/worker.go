@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -67,7 +68,13 @@ func (o *orders) openCredential(ctx context.Context, onEvent func(manager.Event)
 		onEvent(manager.Event{Kind: eventRefreshing, At: time.Now()}) // a service needs no such wrapper
 		return refresher.Refresh(ctx, name, prev)
 	}))
-	return credential, func() error { return errors.Join(m.Close(), closeStore()) }, nil
+	return credential, func() error {
+		err := m.Close() // before the store: it saves
+		if err != nil {
+			err = fmt.Errorf("closing the manager: %w", err)
+		}
+		return errors.Join(err, closeStore())
+	}, nil
 }
 
 // work is the whole of a worker: it crawls until its standard input ends, and

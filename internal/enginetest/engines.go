@@ -55,6 +55,7 @@ func Postgres(tb testing.TB) (url string, server *Process) {
 	tb.Helper()
 	const places = "/usr/lib/postgresql/*/bin"
 	initdb, path := find(tb, "initdb", "postgresql", places), find(tb, "postgres", "postgresql", places)
+	isready := find(tb, "pg_isready", "postgresql-client", places)
 	folder, err := os.MkdirTemp("", "postgres-") // not TempDir, whose parents another user may not enter
 	if err != nil {
 		tb.Fatal(err)
@@ -69,7 +70,6 @@ func Postgres(tb testing.TB) (url string, server *Process) {
 		tb.Fatalf("initdb: %v\n%s", err, out)
 	}
 	port := ports(tb, 1)[0]
-	isready := filepath.Join(filepath.Dir(path), "pg_isready")
 	server = &Process{tb: tb, path: path, as: as, args: []string{"-D", data, "-p", strconv.Itoa(port), "-c", "listen_addresses=127.0.0.1",
 		"-c", "unix_socket_directories=" + folder}, ready: func() error {
 		return exec.Command(isready, "-q", "-h", "127.0.0.1", "-p", strconv.Itoa(port), "-t", "1").Run()

@@ -79,7 +79,7 @@ func (s *Store) queue(b *pgx.Batch, w *manager.Write, owner string) *pgx.QueuedQ
 func verdict(rows pgx.Rows) (of, err error) {
 	word := "conflict"
 	if rows.Next() {
-		if err := rows.Scan(&word); err != nil {
+		if err := rows.Scan(&word, nil); err != nil {
 			return nil, err
 		}
 	}

@@ -15,7 +15,7 @@ type statements struct {
 	create, replace, replaceHeld string
 	take, extend, free           string
 	load, page                   string
-	revisions, revisionsOf       string
+	revisions, revisionsOf, find string
 	look                         string
 }
 
@@ -50,7 +50,7 @@ WITH found AS (
 	WHERE t.id = found.id AND found.held AND found.revision = $2
 	RETURNING pg_notify($4, $5)
 )
-SELECT 'saved' FROM saved UNION ALL SELECT 'lease' WHERE NOT EXISTS (SELECT FROM found WHERE held)`),
+SELECT 'saved', NULL FROM saved UNION ALL SELECT 'lease', NULL WHERE NOT EXISTS (SELECT FROM found WHERE held)`),
 
 		// take has: name, owner, life in µs. An owner may have asked before and not heard
 		// the answer. It gives whether it took the lease; if not, who holds it and for how
@@ -91,6 +91,7 @@ JOIN TABLE AS t ON t.id = sha256(n.name) WHERE t.revision > 0`),
 
 		revisions:   r.Replace(`SELECT name, revision FROM TABLE WHERE revision > 0`),
 		revisionsOf: r.Replace(`SELECT name, revision FROM TABLE WHERE revision > 0 AND id = ANY ($1::bytea[])`),
+		find:        r.Replace(`SELECT name, revision FROM TABLE WHERE id = $1`),
 
 		// look reads nothing, and fails where the table is missing or another's.
 		look: r.Replace(`SELECT id, name, revision, record, owner, until FROM TABLE LIMIT 0`),

@@ -148,6 +148,19 @@ func (s *Sealer) Decode(name string, data []byte) (manager.Snapshot, error) {
 	return decode(plain)
 }
 
+// Revision gives the revision of the snapshot that Decode would give. Of a record
+// that is not sealed it makes no more than that: a store asks at every write.
+func (s *Sealer) Revision(name string, data []byte) (uint64, error) {
+	if body, err := frame(data); err == nil && s == nil && body[0] == version {
+		r := reader{data: body[2:]}
+		if revision := r.uvarint(); !r.failed {
+			return revision, nil
+		}
+	}
+	snapshot, err := s.Decode(name, data)
+	return snapshot.Revision, err
+}
+
 // Current reports whether data, a record, is what Append would make today: sealed
 // with the newest key, or for a nil Sealer not sealed. A store whose records are
 // all current needs no old key.

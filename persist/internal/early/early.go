@@ -34,15 +34,15 @@ func (n *Names) Note(names ...string) {
 	}
 }
 
-// All gives the names noted, and ends the noting. many: they are too many, tell of
-// all that are stored.
+// All gives the names noted, and ends the noting. many: they are too many, or were
+// given before, tell of all that are stored.
 func (n *Names) All() (names []string, many bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for name := range n.names {
 		names = append(names, name)
 	}
-	many = n.many
+	many = n.many || n.listened
 	n.names, n.many, n.listened = nil, false, true
 	return names, many
 }
