@@ -113,7 +113,7 @@ func TestReadmeCode(t *testing.T) {
 
 // TestReadmeLinks: what it links to is there, files and tests.
 func TestReadmeLinks(t *testing.T) {
-	for _, page := range []string{"README.md", "CONTRIBUTING.md", "docs/design.md", "docs/scenarios.md"} {
+	for _, page := range []string{"README.md", "CONTRIBUTING.md", "docs/design.md", "docs/scenarios.md", "docs/moving-from-oauth2.md", "docs/fleet.md"} {
 		for _, rest := range strings.Split(read(t, page), "](")[1:] {
 			target, _, ok := strings.Cut(rest, ")")
 			if !ok || strings.Contains(target, "://") || strings.HasPrefix(target, "#") {

@@ -20,10 +20,10 @@ const (
 	quietMargin    = time.Second
 	leaseMargin    = time.Second
 	maxSave        = 10 * time.Second // Config.SaveLimit by default, and of what must end though it was switched off
-	bornFresh      = 5 * time.Second // rejected younger than that: perhaps not the token's fault
-	fruitlessLimit = 2               // replays with new tokens in a row that were rejected: not the token's fault
-	quickLimit     = 3               // so many of those in a row: certainly not
-	doubtLimit     = 3               // refusals for an unknown reason that are tried again
+	bornFresh      = 5 * time.Second  // rejected younger than that: perhaps not the token's fault
+	fruitlessLimit = 2                // replays with new tokens in a row that were rejected: not the token's fault
+	quickLimit     = 3                // so many of those in a row: certainly not
+	doubtLimit     = 3                // refusals for an unknown reason that are tried again
 )
 
 // skew is the allowance before expiry for a token of that life.

@@ -24,20 +24,29 @@ type field struct {
 // An answer is the fields of a JSON object or of a form.
 type answer map[string]field
 
-// decode reads the answer to a token request sent at the moment sent. The Error,
-// if there is one, is still without marks.
-func decode(resp *http.Response, body []byte, sent time.Time, h hush) (manager.Token, *Error) {
-	empty := len(bytes.TrimSpace(body)) == 0
-	media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
-	a, ok := parse(media, body)
-	refusal := &Error{Status: resp.StatusCode, page: !ok && !empty}
+// token reads the answer to a token request. The Error, if there is one, is still
+// without marks.
+func (r *reply) token(where string) (manager.Token, *Error) {
+	a, refusal := r.fields(where, "access_token")
+	if refusal != nil {
+		return manager.Token{}, refusal
+	}
+	return a.token(r.serverTime()), nil
+}
+
+// fields reads an answer of any endpoint, which is one if it has the field needed.
+func (r *reply) fields(where, needed string) (answer, *Error) {
+	empty := len(bytes.TrimSpace(r.body)) == 0
+	media, _, _ := mime.ParseMediaType(r.header.Get("Content-Type"))
+	a, ok := parse(media, r.body)
+	refusal := &Error{Status: r.status, where: where, page: !ok && !empty}
 	switch {
-	case len(body) > maxAnswer:
+	case len(r.body) > maxAnswer:
 		refusal.detail = "more than 1 MiB"
-	case success(resp.StatusCode) && a.word("access_token") != "":
-		return a.token(sent), nil
-	case resp.StatusCode >= 300 && resp.StatusCode < 400:
-		refusal.detail = "a redirect that a token request does not follow; set TokenURL to where the endpoint is"
+	case success(r.status) && a.word(needed) != "":
+		return a, nil
+	case r.status >= 300 && r.status < 400:
+		refusal.detail = "a redirect that a token request does not follow; set " + fieldOf[where] + " to where the endpoint is"
 	case empty:
 		refusal.detail = "an empty body"
 	case !ok && strings.Contains(media, "html"):
@@ -45,17 +54,26 @@ func decode(resp *http.Response, body []byte, sent time.Time, h hush) (manager.T
 	case !ok:
 		refusal.detail = "neither JSON nor a form"
 	case a.word("error") != "":
-		refusal.Code = h.code(a.word("error"))
-		refusal.Description = h.clean(a.word("error_description"))
+		refusal.Code = r.hush.code(a.word("error"))
+		refusal.Description = r.hush.clean(a.word("error_description"))
 		if refusal.Code == "" {
 			refusal.detail = "an error whose code cannot be shown"
 		}
-	case !success(resp.StatusCode):
+	case !success(r.status):
 		refusal.detail = "no error code"
 	default:
-		refusal.detail = "no access_token"
+		refusal.detail = "no " + needed
 	}
-	return manager.Token{}, refusal
+	return nil, refusal
+}
+
+// serverTime is when the answer was made, by the server's clock if it says, for
+// dates that it names.
+func (r *reply) serverTime() time.Time {
+	if date, err := http.ParseTime(r.header.Get("Date")); err == nil {
+		return date
+	}
+	return r.sent
 }
 
 func success(status int) bool { return status >= 200 && status < 300 }
@@ -118,12 +136,14 @@ func (a answer) word(name string) string {
 var standard = map[string]bool{
 	"access_token": true, "token_type": true, "refresh_token": true, "scope": true,
 	"expires_in": true, "refresh_in": true, "refresh_expires_in": true, "refresh_token_expires_in": true,
+	"refresh_expires_at": true, "refresh_token_expires_at": true,
 	"error": true, "error_description": true, "error_uri": true,
 }
 
-// token makes a Token of the answer. It cannot fail: what cannot be read counts
-// as absent, for the refresh token that bought this answer may be spent.
-func (a answer) token(sent time.Time) manager.Token {
+// token makes a Token of the answer, which was made at the moment now of the
+// server's clock. It cannot fail: what cannot be read counts as absent, for the
+// refresh token that bought this answer may be spent.
+func (a answer) token(now time.Time) manager.Token {
 	t := manager.Token{
 		AccessToken:  manager.NewSecret(a.word("access_token")),
 		RefreshToken: manager.NewSecret(a.word("refresh_token")),
@@ -135,14 +155,17 @@ func (a answer) token(sent time.Time) manager.Token {
 		if life <= 0 {
 			t.ExpiresIn = -time.Second // 0 would say that the life is unknown
 		}
+	} else {
+		t.ExpiresIn = a.left(now, "expires_at", "expires_on")
 	}
 	if wait, ok := seconds(a.word("refresh_in")); ok {
 		t.RefreshIn = max(wait, 0)
 	}
+	t.RefreshExpiresIn = a.left(now, "refresh_expires_at", "refresh_token_expires_at")
 	for _, name := range []string{"refresh_expires_in", "refresh_token_expires_in"} {
 		// 0 is what servers answer for a refresh token without an end.
 		if life, ok := seconds(a.word(name)); ok && life > 0 {
-			t.RefreshExpiry = sent.Add(life)
+			t.RefreshExpiresIn = life
 		}
 	}
 	for name, f := range a {
@@ -154,6 +177,22 @@ func (a answer) token(sent time.Time) manager.Token {
 		}
 	}
 	return t
+}
+
+// left is what is left until the date in one of the fields, in Unix seconds or as
+// of RFC 3339; 0: there is none, or it is past. A date that is past is rather
+// something else than an end: such fields have no standard.
+func (a answer) left(now time.Time, names ...string) time.Duration {
+	for _, name := range names {
+		date, err := time.Parse(time.RFC3339, a.word(name))
+		if n, ok := seconds(a.word(name)); err != nil && ok {
+			date, err = time.Unix(0, 0).Add(n), nil
+		}
+		if left := date.Sub(now); err == nil && left > 0 {
+			return min(left, longest)
+		}
+	}
+	return 0
 }
 
 // scope is a string of words (RFC 6749 section 3.3), or the list of them that some

@@ -25,9 +25,10 @@ func FuzzDecode(f *testing.F) {
 		f.Add(400, "text/plain", body)
 	}
 	f.Fuzz(func(t *testing.T, status int, media, body string) {
-		resp := &http.Response{StatusCode: status, Header: http.Header{"Content-Type": {media}}}
 		sent := time.Date(2026, time.March, 1, 0, 0, 0, 0, time.UTC)
-		token, refusal := decode(resp, []byte(body), sent, hush{"a secret of the request"})
+		r := &reply{status: status, header: http.Header{"Content-Type": {media}}, body: []byte(body), sent: sent,
+			hush: hush{"a secret of the request"}}
+		token, refusal := r.token(tokenEndpoint)
 		if refusal != nil {
 			if !token.AccessToken.IsZero() || refusal.Status != status || strings.Contains(refusal.Error(), "\n") {
 				t.Errorf("%q: got %v and %q", body, token, refusal)
@@ -38,8 +39,8 @@ func FuzzDecode(f *testing.F) {
 			t.Errorf("%d %q: got %v, want an error", status, body, token)
 		}
 		sane := func(d time.Duration) bool { return d >= -time.Second && d <= longest }
-		if !sane(token.ExpiresIn) || !sane(token.RefreshIn) || !token.RefreshExpiry.IsZero() && !sane(token.RefreshExpiry.Sub(sent)) {
-			t.Errorf("%q: life %v, refresh in %v, refresh expiry %v", body, token.ExpiresIn, token.RefreshIn, token.RefreshExpiry)
+		if !sane(token.ExpiresIn) || !sane(token.RefreshIn) || !sane(token.RefreshExpiresIn) || token.RefreshExpiresIn < 0 {
+			t.Errorf("%q: life %v, refresh in %v, refresh life %v", body, token.ExpiresIn, token.RefreshIn, token.RefreshExpiresIn)
 		}
 	})
 }
@@ -68,8 +69,8 @@ func FuzzAnswerRoundTrip(f *testing.F) {
 			form.Set(name, value)
 		}
 		for media, body := range map[string]string{"application/json": string(object), "application/x-www-form-urlencoded": form.Encode()} {
-			resp := &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {media}}}
-			token, refusal := decode(resp, []byte(body), time.Now(), nil)
+			r := &reply{status: 200, header: http.Header{"Content-Type": {media}}, body: []byte(body), sent: time.Now()}
+			token, refusal := r.token(tokenEndpoint)
 			if refusal != nil {
 				t.Fatalf("%s: %v", body, refusal)
 			}

@@ -2,12 +2,10 @@ package oauth
 
 import (
 	"context"
-	"fmt"
-	"net/url"
-	"slices"
 	"strings"
 
 	"example.com/tokenactor/manager"
+	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/clientcredentials"
 )
 
@@ -24,28 +22,29 @@ import (
 // The Refresher may be used for any number of credentials, concurrently. It is a
 // manager.Grouper: its group is the origin of cfg.TokenURL.
 func ClientCredentials(cfg clientcredentials.Config, options ...Options) manager.Refresher {
-	e := newEndpoint(cfg.TokenURL, cfg.ClientID, cfg.ClientSecret, cfg.AuthStyle, options)
-	scope := strings.Join(cfg.Scopes, " ")
-	form := url.Values{"grant_type": {"client_credentials"}}
-	if scope != "" {
-		form.Set("scope", scope)
-	}
-	for name, values := range cfg.EndpointParams {
-		// Servers that call this grant something else are served, as they are by x/oauth2.
-		if form.Has(name) && name != "grant_type" {
-			e.err = fmt.Errorf("oauth: EndpointParams has %q, which the grant sets itself", name)
-		}
-		form[name] = slices.Clone(values)
-	}
-	return grant{e.origin, func(ctx context.Context, _ string, _ manager.Token) (manager.Token, error) {
-		t, err := e.call(ctx, form)
+	e := newEndpoint(oauth2.Config{
+		ClientID:     cfg.ClientID,
+		ClientSecret: cfg.ClientSecret,
+		Endpoint:     oauth2.Endpoint{TokenURL: cfg.TokenURL, AuthStyle: cfg.AuthStyle},
+	}, true, options)
+	form := e.form("client_credentials", cfg.Scopes)
+	e.add(form, "EndpointParams", cfg.EndpointParams)
+	return e.again(always(form), cfg.Scopes)
+}
+
+// again makes the Refresher of a grant that asks anew each time. The refresh token
+// of an answer is dropped: what bought the first token buys the next.
+func (e *endpoint) again(req request, scopes []string) manager.Refresher {
+	asked := strings.Join(scopes, " ")
+	return e.grant(func(ctx context.Context, _ string, prev manager.Token) (manager.Token, error) {
+		t, err := e.call(ctx, req, prev)
 		if err != nil {
 			return manager.Token{}, err
 		}
-		t.RefreshToken = manager.Secret{}
+		t.RefreshToken, t.RefreshExpiresIn = manager.Secret{}, 0
 		if t.Scope == "" {
-			t.Scope = scope
+			t.Scope = asked
 		}
 		return t, nil
-	}}
+	})
 }

@@ -1,5 +1,5 @@
-// Package oauth has the grants of OAuth 2.0 as [manager.Refresher]s, and a bridge
-// that hands a credential's tokens to programs of golang.org/x/oauth2.
+// Package oauth has the grants of OAuth 2.0 as [manager.Refresher]s, logins for the
+// first token, DPoP, and bridges to and from programs of golang.org/x/oauth2.
 //
 //	billing := m.Manage("billing", oauth.ClientCredentials(clientcredentials.Config{
 //		ClientID:     "crawler",
@@ -8,11 +8,20 @@
 //		Scopes:       []string{"invoices:read"},
 //	}))
 //
-// For a machine that acts for itself use [ClientCredentials]; for a user who has
-// logged in, [RefreshToken]; for code that wants an oauth2.TokenSource,
-// [TokenSource]. The configuration types are those of x/oauth2. Its way of asking
-// for tokens is not used: a token request is sent from one place in this package,
-// under the rules below.
+// Which one to use:
+//
+//	a machine acts for itself        [ClientCredentials]
+//	a service account with a key     [JWTBearer]
+//	a user                           [CodeLogin] in a browser here, or [DeviceLogin]
+//	                                 elsewhere; Install; then [RefreshToken]
+//	a token for another service      [TokenExchange]
+//	an old server                    [Password]
+//	an oauth2.TokenSource in hand    [FromTokenSource]
+//	code that wants a TokenSource    [TokenSource]
+//
+// The configuration types are those of x/oauth2, and [Options] has what they lack.
+// x/oauth2's way of asking for tokens is not used: a token request is sent from one
+// place in this package, under the rules below.
 //
 // # The token request
 //
@@ -21,12 +30,17 @@
 //     6749 section 2.3.1), one without a secret sends its client_id as a parameter
 //     (section 3.2.1). A second try in another style would send a refresh token
 //     twice, and a server that detects reuse then ends the login. A server that
-//     wants the secret as a parameter needs oauth2.AuthStyleInParams.
-//  2. It goes by https, or by http to this machine: 127.0.0.0/8, ::1, localhost.
+//     wants the secret as a parameter needs oauth2.AuthStyleInParams; for a key or
+//     a certificate in place of a secret see [ClientAuth].
+//  2. It is sent a second time only where the server has refused it unread, and
+//     something is known now that was not: a DPoP nonce (use_dpop_nonce, RFC 9449
+//     section 8), or that our clock was wrong (invalid_client, invalid_dpop_proof, or
+//     invalid_grant to an assertion, and a Date that shows it).
+//  3. It goes by https, or by http to this machine: 127.0.0.0/8, ::1, localhost.
 //     Anything else needs Options.AllowHTTP.
-//  3. It follows the redirects 307 and 308, five at most, within the origin of the
+//  4. It follows the redirects 307 and 308, five at most, within the origin of the
 //     token endpoint. Any other redirect is an error.
-//  4. It is bounded by the context of the refresh, that is by Policy.Limit of the
+//  5. It is bounded by the context of the refresh, that is by Policy.Limit of the
 //     manager. An answer over 1 MiB is an error.
 //
 // # The answer
@@ -35,9 +49,20 @@
 // too. Once it has an access token, nothing else in it makes it an error, since
 // a refresh token may have been spent for it. expires_in and refresh_in are numbers
 // or strings of seconds. expires_in of 0 or less is a token that came expired;
-// one that is absent or cannot be read is an unknown life. refresh_expires_in and
-// refresh_token_expires_in become RefreshExpiry. Fields that no RFC or rule here
-// names are kept in Token.Extra: strings as they are, other values as their JSON.
+// where it is absent or cannot be read, expires_at or expires_on tell, if they are
+// dates to come, and else the life is unknown. refresh_expires_in,
+// refresh_token_expires_in, refresh_expires_at and refresh_token_expires_at become
+// RefreshExpiresIn, of which the manager makes Token.RefreshExpiry, EventDying and a
+// line of Status. Dates are Unix seconds or those of RFC 3339. Fields that no RFC or
+// rule here names are kept in Token.Extra: strings as they are, other values as
+// their JSON.
+//
+// # Clocks
+//
+// Lives are durations, counted from the sending by the manager's own time, so that a
+// wrong clock does not touch them. What a server compares with its own clock is
+// corrected by the Date of its answers: the iat and exp of a JWT that is signed here.
+// Dates in an answer are measured from that answer's Date.
 //
 // # Errors
 //
@@ -46,8 +71,9 @@
 //	invalid_grant to a refresh token         LoginRequired
 //	invalid_grant without a refresh token,
 //	invalid_client, unauthorized_client,
-//	unsupported_grant_type, invalid_scope    Permanent
-//	429                                      Unspent
+//	unsupported_grant_type, invalid_scope,
+//	invalid_target                           Permanent
+//	429, use_dpop_nonce, invalid_dpop_proof  Unspent
 //	another code with status 200, 400, 401
 //	or 403, or none with 400 (but a page of
 //	a proxy), to a refresh token             Doubtful
@@ -57,7 +83,7 @@
 //
 // Where no answer came, the error is Unspent if the request surely never left: no
 // connection, no TLS. After any other the refresh token may be spent, and the
-// error has no mark.
+// error has no mark. Errors of [CodeLogin] and [DeviceLogin] have none either.
 //
 // A wrong configuration is a Permanent error of the first refresh, not of the
 // constructor. No error shows a secret, nor what a server said besides an error
@@ -65,14 +91,18 @@
 //
 // # Concurrency
 //
-//  1. Refreshers and sources may be used by any number of goroutines, for any
-//     number of credentials. No lock is held while a request is under way.
+//  1. Refreshers, sources, an [Issuer], a [Key] and a [DPoP] may be used by any
+//     number of goroutines, for any number of credentials. No lock is held while a
+//     request is under way, but for the turn to ask an Issuer, where all wait for
+//     the same answer and each no longer than its own context.
 //  2. A Refresher keeps copies of its configuration: changing cfg later changes
 //     nothing. Of Options.Client it keeps the Transport and the Jar themselves.
-//  3. The package starts no goroutine.
+//  3. The package starts no goroutine, but for the listener of [CodeLogin], which has
+//     ended when that returns.
 //
 // # Limits
 //
-// Retry-After as a date is counted from the answer's Date header; RefreshExpiry
-// is reckoned by this machine's wall clock.
+// Retry-After as a date is counted from the answer's Date header. A DPoP proof says
+// the address of the token endpoint as it is configured: behind a redirect it does
+// not fit. There are no pushed authorization requests (RFC 9126).
 package oauth

@@ -3,128 +3,217 @@ package oauth
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"example.com/tokenactor/manager"
 	"golang.org/x/oauth2"
 )
 
-const (
-	maxAnswer    = 1 << 20 // bytes of an answer's body
-	maxRedirects = 5
-)
+const maxAnswer = 1 << 20 // bytes of an answer's body
 
 // An endpoint is a token endpoint and the client that it knows us as. Whatever
-// grant asks for a token, it is sent from here.
+// grant asks for a token, it asks here.
 type endpoint struct {
-	url    *url.URL
-	origin string
-	auth   clientAuth
-	secret string // what no text may repeat, besides what is in a form
-	client *http.Client
-	err    error // what is wrong with the configuration; the rest is then unset
+	urls    map[string]string // what is configured, by kind of endpoint
+	group   string
+	auth    clientAuth
+	secret  string // what no text may repeat, besides what is in a form
+	client  *http.Client
+	options Options
+	drift   drift
+	err     error // what is wrong with the configuration
 }
 
-func newEndpoint(tokenURL, id, secret string, style oauth2.AuthStyle, options []Options) endpoint {
-	var o Options
-	switch len(options) {
-	case 0:
-	case 1:
-		o = options[0]
-	default:
-		return endpoint{err: errors.New("oauth: a grant takes one Options, not several")}
+// newEndpoint reads a configuration. A grant that is possible for a client without
+// a name does not require one.
+func newEndpoint(cfg oauth2.Config, required bool, options []Options) *endpoint {
+	e := &endpoint{secret: cfg.ClientSecret}
+	if len(options) > 1 {
+		e.err = errors.New("oauth: a grant takes one Options, not several")
+		return e
 	}
-	u, err := parseEndpoint(tokenURL, o.AllowHTTP)
-	if err != nil {
-		return endpoint{err: err}
+	if len(options) == 1 {
+		e.options = options[0]
 	}
-	auth, err := secretAuth(id, secret, style)
-	if err != nil {
-		return endpoint{err: err}
+	o := &e.options
+	e.client = o.client()
+	e.urls = map[string]string{
+		tokenEndpoint:  cfg.Endpoint.TokenURL,
+		authEndpoint:   cfg.Endpoint.AuthURL,
+		deviceEndpoint: cfg.Endpoint.DeviceAuthURL,
+		revokeEndpoint: o.RevokeURL,
 	}
-	return endpoint{url: u, origin: origin(u), auth: auth, secret: secret, client: o.client()}
+	if o.Issuer != nil {
+		e.group = o.Issuer.group()
+	}
+	for kind, raw := range e.urls {
+		if raw == "" && (kind != tokenEndpoint || o.Issuer != nil) {
+			continue // it may not be needed, or the issuer names it
+		}
+		u, err := parseEndpoint(fieldOf[kind], raw, o.AllowHTTP)
+		if err != nil {
+			e.err = err
+			return e
+		}
+		if kind == tokenEndpoint {
+			e.group = origin(u)
+		}
+	}
+	if e.auth, e.err = authentication(cfg, o.Auth, required); e.err != nil {
+		return e
+	}
+	if o.Revoke && o.RevokeURL == "" && o.Issuer == nil {
+		e.err = errors.New("oauth: Options.Revoke needs RevokeURL, or an Issuer that names it")
+	}
+	return e
 }
 
-// call sends a token request and reads the answer. Its errors carry their marks.
-func (e *endpoint) call(ctx context.Context, form url.Values) (manager.Token, error) {
+// call asks for a token. Its errors carry their marks.
+//
+// It sends once, and a second time only where the server has said in so many words
+// that it did not get as far as the grant; see unread.
+func (e *endpoint) call(ctx context.Context, req request, prev manager.Token) (manager.Token, error) {
 	if e.err != nil {
 		return manager.Token{}, manager.Permanent(e.err)
 	}
-	form = maps.Clone(form)
-	header := http.Header{
-		"Accept":       {"application/json"},
-		"Content-Type": {"application/x-www-form-urlencoded"},
-	}
-	e.auth(header, form)
-	h := hushed(form, e.secret)
-
-	sent := time.Now().Round(0) // RefreshExpiry is stored: no monotonic reading
-	resp, err := e.send(ctx, header, form.Encode(), h)
+	target, err := e.locate(ctx, tokenEndpoint)
 	if err != nil {
-		return manager.Token{}, err
+		return manager.Token{}, manager.Unspent(err)
+	}
+	proof, err := e.options.DPoP.prover(prev)
+	if err != nil {
+		return manager.Token{}, manager.Permanent(err)
+	}
+	for first := true; ; first = false {
+		form, err := req(ctx, e.drift.now())
+		if err != nil {
+			return manager.Token{}, manager.Unspent(err)
+		}
+		form = maps.Clone(form)
+		header := make(http.Header)
+		if err := proof.sign(header, target, e.drift.now()); err != nil {
+			return manager.Token{}, manager.Unspent(err)
+		}
+		r, err := e.post(ctx, target, header, form)
+		if err != nil {
+			return manager.Token{}, err
+		}
+		renonced := proof.learn(target, r.header)
+		token, refusal := r.token(tokenEndpoint)
+		if refusal == nil {
+			proof.keep(&token)
+			return token, nil
+		}
+		if first && refusal.unread(renonced, r.moved, form.Has("assertion")) {
+			continue
+		}
+		return manager.Token{}, refusal.mark(form.Has("refresh_token"), retryAfter(r.header, r.sent))
+	}
+}
+
+// unread reports whether a refusal says that the request was refused before its
+// grant was looked at, for a reason that is mended by now: a nonce that we did not
+// know (RFC 9449 section 8), or a clock of ours that is wrong, which spoils what we
+// sign.
+func (e *Error) unread(renonced, moved, asserted bool) bool {
+	switch e.Code {
+	case "use_dpop_nonce":
+		return renonced
+	case "invalid_dpop_proof", "invalid_client":
+		return moved
+	case "invalid_grant":
+		return moved && asserted
+	}
+	return false
+}
+
+// A reply is an answer that has been read.
+type reply struct {
+	status int
+	header http.Header
+	body   []byte
+	sent   time.Time
+	moved  bool // its Date has told something about our clock
+	hush   hush
+}
+
+// post sends a form to an endpoint of the server, with what authenticates the
+// client, and reads the answer.
+func (e *endpoint) post(ctx context.Context, target *url.URL, header http.Header, form url.Values) (*reply, error) {
+	header.Set("Accept", "application/json")
+	header.Set("Content-Type", "application/x-www-form-urlencoded")
+	at := occasion{e.drift.now(), withoutQuery(target).String()}
+	if e.options.Issuer != nil {
+		at.audience = e.options.Issuer.url
+	}
+	if err := e.auth(header, form, at); err != nil {
+		return nil, manager.Permanent(err)
+	}
+	r := &reply{sent: time.Now().Round(0), hush: hushed(form, e.secret)} // compared with a wall clock: no monotonic reading
+	resp, err := send(ctx, e.client, http.MethodPost, target, header, form.Encode(), r.hush)
+	if err != nil {
+		return nil, err
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
-	if err != nil && success(resp.StatusCode) {
-		return manager.Token{}, newCallError(e.origin, err, h)
+	r.status, r.header = resp.StatusCode, resp.Header
+	r.body, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	if err != nil && success(r.status) {
+		return nil, newCallError(origin(target), err, r.hush)
 	}
-	token, refusal := decode(resp, body, sent, h)
-	if refusal != nil {
-		return manager.Token{}, refusal.mark(form.Has("refresh_token"), retryAfter(resp.Header, sent))
-	}
-	return token, nil
+	r.moved = e.drift.learn(r.header, r.sent, time.Now().Round(0))
+	return r, nil
 }
 
-// send posts the form, through redirects that keep the method and the origin. It
-// walks them itself: http.Client would not say whether the first request arrived
-// when a later one fails.
-func (e *endpoint) send(ctx context.Context, header http.Header, form string, h hush) (*http.Response, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, manager.Unspent(newCallError(e.origin, err, h))
+// The kinds of endpoints of an authorization server, and the field of a
+// configuration that each is in.
+const (
+	tokenEndpoint  = "token endpoint"
+	authEndpoint   = "authorization endpoint"
+	deviceEndpoint = "device authorization endpoint"
+	revokeEndpoint = "revocation endpoint"
+)
+
+var fieldOf = map[string]string{tokenEndpoint: "TokenURL", authEndpoint: "AuthURL", deviceEndpoint: "DeviceAuthURL", revokeEndpoint: "RevokeURL"}
+
+// locate finds an endpoint: the configured one, or that which the issuer names.
+func (e *endpoint) locate(ctx context.Context, kind string) (*url.URL, error) {
+	configured := e.urls[kind]
+	if configured != "" || e.options.Issuer == nil {
+		return parseEndpoint(fieldOf[kind], configured, e.options.AllowHTTP)
 	}
-	for target, hop := e.url, 0; ; hop++ {
-		var p progress
-		req, err := http.NewRequestWithContext(p.watch(ctx), http.MethodPost, target.String(), strings.NewReader(form))
-		if err != nil {
-			return nil, manager.Permanent(newCallError(e.origin, err, h))
-		}
-		req.Header = header.Clone()
-		resp, err := e.client.Do(req)
-		if err != nil {
-			unsent := hop == 0 && p.notSent(err)
-			err = newCallError(e.origin, err, h)
-			if unsent {
-				err = manager.Unspent(err)
-			}
-			return nil, err
-		}
-		next := e.follow(target, resp)
-		if next == nil || hop == maxRedirects {
-			return resp, nil
-		}
-		resp.Body.Close()
-		target = next
+	m, err := e.options.Issuer.Metadata(ctx)
+	if err != nil {
+		return nil, err
 	}
+	found := m.endpoint(kind, e.options.Auth.tls)
+	if found == "" {
+		return nil, fmt.Errorf("oauth: the issuer %s names no %s", m.Issuer, kind)
+	}
+	return parseEndpoint("the issuer's "+kind, found, e.options.AllowHTTP)
 }
 
-// follow gives where a redirect leads, nil where it is not to be followed. After
-// 301, 302 and 303 clients go on with a GET, which is no token request.
-func (e *endpoint) follow(target *url.URL, resp *http.Response) *url.URL {
-	if resp.StatusCode != http.StatusTemporaryRedirect && resp.StatusCode != http.StatusPermanentRedirect {
-		return nil
+// bare takes the marks for the manager off an error of call, for those who log in
+// and are no Refresher.
+func bare(err error) error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e
 	}
-	location := resp.Header.Get("Location")
-	if location == "" {
-		return nil
+	if e, ok := errors.AsType[*callError](err); ok {
+		return e
 	}
-	next, err := target.Parse(location)
-	if err != nil || next.User != nil || origin(next) != e.origin {
-		return nil
+	return err
+}
+
+func withoutQuery(u *url.URL) *url.URL {
+	v := *u
+	v.RawQuery, v.ForceQuery, v.Fragment, v.RawFragment, v.User = "", false, "", "", nil
+	if v.Path == "" {
+		v.Path = "/"
 	}
-	return next
+	return &v
 }

@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -11,7 +12,8 @@ import (
 // An Error is an answer of the authorization server that is not a token. It has
 // none of the answer's body but the code and its description.
 type Error struct {
-	// Status is that of HTTP. It may be 200: some servers refuse so.
+	// Status is that of HTTP. It may be 200: some servers refuse so. 0: the
+	// answer came by a redirect to this program (RFC 6749 section 4.1.2.1).
 	Status int
 
 	// Code is the error of RFC 6749 section 5.2, such as invalid_grant. "":
@@ -22,14 +24,32 @@ type Error struct {
 	// none, or if it repeats a secret of the request.
 	Description string
 
+	where  string // the endpoint that answered
 	detail string // what it was instead, in our words
 	page   bool   // the body is of no authorization server: a proxy's page
+}
+
+// What callers of a login branch on, with errors.Is; an *Error matches.
+var (
+	// ErrDenied: the user, or a rule of the server, said no.
+	ErrDenied = errors.New("oauth: the login was denied")
+
+	// ErrExpired: the user did not log in in time. Begin again.
+	ErrExpired = errors.New("oauth: the login was not finished in time")
+)
+
+// Is makes an answer match ErrDenied or ErrExpired.
+func (e *Error) Is(target error) bool {
+	return target == ErrDenied && e.Code == "access_denied" || target == ErrExpired && e.Code == "expired_token"
 }
 
 // Error says what was answered.
 func (e *Error) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "oauth: the token endpoint answered %d", e.Status)
+	fmt.Fprintf(&b, "oauth: the %s answered", e.where)
+	if e.Status > 0 {
+		fmt.Fprintf(&b, " %d", e.Status)
+	}
 	if e.Code != "" {
 		b.WriteString(" " + e.Code)
 	}

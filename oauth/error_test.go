@@ -3,10 +3,14 @@ package oauth_test
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/big"
 	"net/http"
 	"strings"
 	"testing"
@@ -211,6 +215,52 @@ func TestScenario28Secrets(t *testing.T) {
 		oauth.RefreshToken(userConfig()),
 		struct{ refresher manager.Refresher }{oauth.ClientCredentials(clientConfig())},
 		oauth.TokenSource(context.Background(), nil))
+
+	// Whoever holds a key or a secret: alone, by pointer, in Options, and after use.
+	key, err := oauth.NewKey(signers()["ES256"], "k")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dpop, own := oauth.NewDPoP(key), oauth.NewDPoP(oauth.Key{})
+	req, err := http.NewRequest("GET", "https://api.example.com", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bound := manager.Token{AccessToken: manager.NewSecret("at-1"), Type: "DPoP", Extra: map[string]manager.Secret{
+		"dpop_private_key": manager.NewSecret(base64.StdEncoding.EncodeToString(storedKey(t)))}}
+	if err := own.Put(req, &bound); err != nil {
+		t.Fatal(err)
+	}
+	cfg := userConfig()
+	options := oauth.Options{Auth: oauth.PrivateKeyJWT(key, ""), DPoP: own, Revoke: true, RevokeURL: "https://auth.example.com/revoke"}
+	claims := oauth.Claims{Issuer: "i"}
+	checkSecrets(t, key, &key, dpop, *dpop, own, *own, options, &options, options.Auth, oauth.TLSClientAuth(), bound,
+		oauth.NewIssuer("https://auth.example.com"), oauth.Metadata{}, claims, key.Assertion(claims), oauth.DeviceCode{},
+		oauth.JWTBearer(cfg, key.Assertion(claims), options), oauth.RefreshToken(cfg, options),
+		oauth.Password(cfg, "alice", manager.NewSecret("at-password")),
+		oauth.TokenExchange(cfg, oauth.Exchange{}), oauth.Exchange{Subject: oauth.AccessTokenOf(nil)},
+		oauth.FromTokenSource(oauth2.StaticTokenSource(&oauth2.Token{AccessToken: "at-1"})))
+}
+
+// storedKey is the ES256 key of the tests as a token carries it.
+func storedKey(t *testing.T) []byte {
+	t.Helper()
+	der, err := x509.MarshalPKCS8PrivateKey(signers()["ES256"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return der
+}
+
+// keyForms are the ways in which the private number of that key may be shown.
+func keyForms() []string {
+	raw, err := signers()["ES256"].(*ecdsa.PrivateKey).Bytes()
+	if err != nil {
+		panic(err)
+	}
+	number := new(big.Int).SetBytes(raw)
+	return []string{number.String(), number.Text(16), strings.Trim(fmt.Sprint(raw), "[]"), base64.StdEncoding.EncodeToString(raw)[:40],
+		strings.Trim(fmt.Sprint(number.Bits()), "[]")}
 }
 
 // checkSecrets prints values in every way there is, alone and in an unexported
@@ -230,8 +280,8 @@ func checkSecrets(t *testing.T, values ...any) {
 			texts = append(texts, string(encoded))
 		}
 		for _, text := range texts {
-			for _, secret := range []string{clientSecret, refreshToken, "a+client+secret", "rt%2F", "at-",
-				fmt.Sprintf("%x", clientSecret), fmt.Sprintf("%x", refreshToken)} {
+			for _, secret := range append(keyForms(), clientSecret, refreshToken, "a+client+secret", "rt%2F", "at-",
+				fmt.Sprintf("%x", clientSecret), fmt.Sprintf("%x", refreshToken)) {
 				if strings.Contains(text, secret) {
 					t.Errorf("%T shows %q: %s", v, secret, text)
 				}

@@ -13,7 +13,9 @@ type hush []string
 
 // spoken are the parameters that are no secrets. Any other may be one: users add
 // parameters of their own.
-var spoken = map[string]bool{"grant_type": true, "client_id": true, "scope": true, "audience": true, "resource": true}
+var spoken = map[string]bool{"grant_type": true, "client_id": true, "scope": true, "audience": true, "resource": true,
+	"client_assertion_type": true, "subject_token_type": true, "actor_token_type": true, "requested_token_type": true,
+	"redirect_uri": true, "token_type_hint": true}
 
 func hushed(form url.Values, secret string) hush {
 	h := hush{secret}

@@ -3,6 +3,7 @@ package oauth
 import (
 	"net"
 	"net/http"
+	"net/url"
 	"time"
 )
 
@@ -21,6 +22,32 @@ type Options struct {
 	// Whoever sees such a request has the secrets. False: https only, or http
 	// to this machine.
 	AllowHTTP bool
+
+	// Auth authenticates the client. Zero: the ClientSecret of the
+	// configuration does, in its AuthStyle.
+	Auth ClientAuth
+
+	// Issuer is the authorization server by its name: it is asked for the
+	// endpoints that the configuration leaves empty. Nil: none is left empty.
+	Issuer *Issuer
+
+	// Resources are the APIs that the tokens are for (RFC 8707), each an
+	// absolute URI: the parameter resource, once for each. Nil: not said.
+	Resources []string
+
+	// Params are sent with each token request besides, and with the request
+	// that begins a login. Those that the grant sets itself are an error, but
+	// for grant_type.
+	Params url.Values
+
+	// DPoP binds the tokens to a key (RFC 9449). Give the same one to
+	// client.Transport.Place. Nil: bearer tokens.
+	DPoP *DPoP
+
+	// Revoke lets Credential.Forget end the login at the server too (RFC 7009),
+	// at RevokeURL; "": where Issuer says.
+	Revoke    bool
+	RevokeURL string
 }
 
 // sharedClient is one for all, because a Refresher each for a hundred thousand

@@ -24,7 +24,8 @@ import (
 //   - where the life is unknown, it is one minute away, since x/oauth2 would keep
 //     the token for ever.
 //
-// Its Extra has the strings of manager.Token.Extra, and the scope.
+// Its Extra has the strings of manager.Token.Extra, and the scope; not the key of
+// DPoP. A token that is bound to a key is of no use to x/oauth2, which proves none.
 //
 // Do not put oauth2.ReuseTokenSource around it, which oauth2.NewClient does by
 // itself: a token that was rejected and renewed is sent on until its expiry. The
@@ -62,7 +63,9 @@ func export(t *manager.Token, now time.Time) *oauth2.Token {
 	}
 	extra := make(map[string]any, len(t.Extra)+1)
 	for name, value := range t.Extra {
-		extra[name] = value.Reveal()
+		if name != keyField {
+			extra[name] = value.Reveal()
+		}
 	}
 	if t.Scope != "" {
 		extra["scope"] = t.Scope

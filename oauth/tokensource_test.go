@@ -255,3 +255,17 @@ func TestScenario04ContextOfTheSource(t *testing.T) {
 		}
 	})
 }
+
+// The key of DPoP does not leave by the bridge.
+func TestTokenSourceWithoutTheKey(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBound(tokentest.Options{}, oauth.Key{})
+		defer b.srv.Close()
+		c := begin(t, manager.Config{}).Manage("user", b.refresher())
+		install(t, c, b.login(t))
+		token, err := oauth.TokenSource(t.Context(), c).Token()
+		if err != nil || token.TokenType != "DPoP" || token.Extra("scope") != "read" || token.Extra("dpop_private_key") != nil {
+			t.Errorf("got %v with a key %v, %v", token.TokenType, token.Extra("dpop_private_key") != nil, err)
+		}
+	})
+}

@@ -20,12 +20,12 @@ func (e *Error) mark(spent bool, wait time.Duration) error {
 			return manager.LoginRequired(e)
 		}
 		return manager.Permanent(e)
-	case "invalid_client", "unauthorized_client", "unsupported_grant_type", "invalid_scope":
+	case "invalid_client", "unauthorized_client", "unsupported_grant_type", "invalid_scope", "invalid_target":
 		return manager.Permanent(e)
 	}
 	var err error = e
 	switch {
-	case e.Status == http.StatusTooManyRequests:
+	case e.Status == http.StatusTooManyRequests, e.Code == "use_dpop_nonce", e.Code == "invalid_dpop_proof":
 		err = manager.Unspent(err)
 	case spent && e.doubtful():
 		err = manager.Doubtful(err)

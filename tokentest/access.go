@@ -16,6 +16,7 @@ type access struct {
 	number  int64 // among all access tokens of the server
 	issued  int64 // Unix nanoseconds, as expires
 	expires int64
+	key     string // thumbprint of the DPoP key that it is bound to; "": none
 	revoked atomic.Bool
 }
 
@@ -28,7 +29,7 @@ func (s *Server) RevokeAccess() {
 }
 
 // issueAccess is called with mu held.
-func (s *Server) issueAccess(f *family, scope string, now time.Time) string {
+func (s *Server) issueAccess(f *family, scope, key string, now time.Time) string {
 	s.issued++
 	f.accessSerial++
 	a := &access{
@@ -36,6 +37,7 @@ func (s *Server) issueAccess(f *family, scope string, now time.Time) string {
 		family:  f,
 		serial:  f.accessSerial,
 		scope:   scope,
+		key:     key,
 		number:  s.issued,
 		issued:  now.UnixNano(),
 		expires: end(now, max(s.opts.life(), 0)),

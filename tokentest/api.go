@@ -83,7 +83,7 @@ func (s *Server) judge(r *http.Request, c *Call) answer {
 		return refusal.answer()
 	}
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") {
+	if !strings.EqualFold(scheme, "Bearer") && !strings.EqualFold(scheme, "DPoP") {
 		return noToken.answer()
 	}
 	t, ok := s.accept(token)
@@ -97,11 +97,17 @@ func (s *Server) judge(r *http.Request, c *Call) answer {
 	if !ok {
 		return InvalidToken.answer()
 	}
+	if a, ok := s.bound(r, t, scheme); !ok {
+		if a.status == 0 {
+			return InvalidToken.answer()
+		}
+		return s.offer(a, "api")
+	}
 	echo := Echo{Method: r.Method, Path: c.Path, Family: t.family.id, Serial: t.serial, Scope: t.scope}
 	if err := echo.read(r); err != nil {
 		return answer{dead: err}
 	}
-	return jsonAnswer(http.StatusOK, echo)
+	return s.offer(jsonAnswer(http.StatusOK, echo), "api")
 }
 
 func (e *Echo) read(r *http.Request) error {

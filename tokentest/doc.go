@@ -46,8 +46,10 @@
 //
 // # Limits
 //
-// The grants are client_credentials and refresh_token; [Server.Login] stands for
-// all the others. Access tokens are taken from the Authorization header only.
+// [Server.Login] stands for any login; those by code, on another device and with a
+// password are there too, and so are JWT bearer and token exchange. Users say yes
+// by themselves ([Options].Consent) or through [Server.Decide]; there is no page to
+// look at. Access tokens are taken from the Authorization header only.
 // Tokens show their family and serial number (rt-3-1-9f86d081884c7d65 is the first
 // refresh token of family 3) and go into logs as rt-3-1. They are no secrets: this
 // is a test server, it does not belong on a network. On loopback no server can make

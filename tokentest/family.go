@@ -33,6 +33,7 @@ type Family struct {
 type family struct {
 	id      int    // written once
 	scope   string // written once
+	key     string // thumbprint of the DPoP key that its refresh tokens are bound to; written once
 	revoked atomic.Bool
 
 	// Guarded by Server.mu.
@@ -53,11 +54,9 @@ func (s *Server) Login(scope ...string) Grant {
 	now := s.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f := &family{id: len(s.families) + 1, scope: strings.Join(scope, " ")}
-	s.families = append(s.families, f)
-	s.stats.logins.Add(1)
+	f := s.newFamily(strings.Join(scope, " "))
 	return Grant{
-		AccessToken:  s.issueAccess(f, f.scope, now),
+		AccessToken:  s.issueAccess(f, f.scope, "", now),
 		RefreshToken: s.issueRefresh(f, now),
 		ExpiresIn:    max(s.opts.life(), 0),
 	}
@@ -105,6 +104,13 @@ func (s *Server) RevokeFamilies() {
 }
 
 // The methods below are called with mu held.
+
+func (s *Server) newFamily(scope string) *family {
+	f := &family{id: len(s.families) + 1, scope: scope}
+	s.families = append(s.families, f)
+	s.stats.logins.Add(1)
+	return f
+}
 
 func (s *Server) revokeFamily(f *family) {
 	if f.revoked.CompareAndSwap(false, true) {

@@ -25,8 +25,8 @@ func (s *Server) readForm(r *http.Request) (form url.Values, problem string) {
 	if err != nil || kind != "application/x-www-form-urlencoded" {
 		return nil, "invalid_request"
 	}
-	for _, values := range form {
-		if len(values) > 1 { // section 3.2: not more than once
+	for name, values := range form {
+		if len(values) > 1 && !repeatable(name) { // section 3.2: not more than once
 			return form, "invalid_request"
 		}
 	}
@@ -50,7 +50,27 @@ func (s *Server) authenticate(r *http.Request, form url.Values) (problem string)
 		}
 		id, secret = user, password
 	}
-	if id != s.ClientID() || subtle.ConstantTimeCompare([]byte(secret), []byte(s.ClientSecret())) == 0 {
+	switch grant := form.Get("grant_type"); {
+	case id == "" && (grant == jwtBearer || grant == tokenExchange):
+		return "" // who it is, the assertion says (RFC 7521, section 4.1)
+	case s.opts.ClientKey != nil:
+		return s.authenticateJWT(id, form)
+	case s.opts.Public && id == s.ClientID() && secret == "":
+		return ""
+	}
+	if s.opts.Public || id != s.ClientID() || subtle.ConstantTimeCompare([]byte(secret), []byte(s.ClientSecret())) == 0 {
+		return "invalid_client"
+	}
+	return ""
+}
+
+// authenticateJWT is RFC 7523, section 2.2.
+func (s *Server) authenticateJWT(id string, form url.Values) (problem string) {
+	if form.Get("client_assertion_type") != "urn:ietf:params:oauth:client-assertion-type:jwt-bearer" || id != s.ClientID() {
+		return "invalid_client"
+	}
+	t, err := readJWT(form.Get("client_assertion"), s.opts.ClientKey)
+	if err != nil || t.claims.Issuer != id || t.claims.Subject != id || t.claims.ID == "" || !s.fits(t, s.Issuer(), s.TokenURL()) {
 		return "invalid_client"
 	}
 	return ""

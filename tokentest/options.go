@@ -1,6 +1,10 @@
 package tokentest
 
-import "time"
+import (
+	"crypto"
+	"net/url"
+	"time"
+)
 
 // Options say what kind of server New makes. The zero value is the cruel default:
 // access tokens live an hour, refresh tokens rotate, and one that comes back
@@ -24,6 +28,34 @@ type Options struct {
 	// ClientID and ClientSecret, by HTTP Basic or in the form (RFC 6749, section
 	// 2.3.1). Empty means "client" and "client-secret".
 	ClientID, ClientSecret string
+
+	// Public: the client has no secret, and only says its name (section 3.2.1).
+	Public bool
+
+	// ClientKey: the client authenticates by JWTs that this key verifies (RFC 7523,
+	// section 2.2), and has no secret. *rsa.PublicKey, *ecdsa.PublicKey of P-256 or
+	// ed25519.PublicKey.
+	ClientKey crypto.PublicKey
+
+	// AssertionKey verifies the assertions of the JWT bearer grant (RFC 7523, section
+	// 2.1), whoever issued them. nil: there is no such grant.
+	AssertionKey crypto.PublicKey
+
+	// Users are the names and passwords of the password grant (RFC 6749, section 4.3).
+	Users map[string]string
+
+	// PollInterval is how often a program may ask for the login on another device (RFC
+	// 8628, section 3.2). 0: 5 s.
+	PollInterval time.Duration
+
+	// Consent is what the user says to an authorization request: "" for yes, or an error
+	// code such as "access_denied". nil: yes. It is called concurrently.
+	Consent func(request url.Values) (refusal string)
+
+	// DPoP: each token request must have a proof (RFC 9449), and tokens are bound to its
+	// key, of ES256 or EdDSA. Without it proofs are not looked at. Nonces: proofs must have
+	// the nonce of the moment; see NewNonces.
+	DPoP, Nonces bool
 
 	// Latency of the token endpoint. The work is done when the call arrives and the
 	// answer comes after this time: a caller who waits for 1 s only, with a Latency
@@ -93,6 +125,23 @@ func (o Options) clientSecret() string {
 		return "client-secret"
 	}
 	return o.ClientSecret
+}
+
+// public: tokens of a client that cannot prove who it is are bound to its key.
+func (o Options) public() bool { return o.Public && o.DPoP }
+
+func (o Options) pollInterval() time.Duration {
+	if o.PollInterval <= 0 {
+		return 5 * time.Second
+	}
+	return o.PollInterval
+}
+
+func (o Options) consent(request url.Values) (refusal string) {
+	if o.Consent == nil {
+		return ""
+	}
+	return o.Consent(request)
 }
 
 func (o Options) now() time.Time {

@@ -9,6 +9,10 @@ const (
 
 	tokenPath  = "/token"
 	revokePath = "/revoke"
+	authPath   = "/authorize"
+	devicePath = "/device"
+
+	metadataPath = "/.well-known/oauth-authorization-server"
 )
 
 type endpoint func(*http.Request) answer
@@ -23,6 +27,12 @@ func (s *Server) route(host, path string) endpoint {
 		return s.serveToken
 	case path == revokePath:
 		return s.serveRevoke
+	case path == authPath:
+		return s.serveAuthorize
+	case path == devicePath:
+		return s.serveDevice
+	case path == metadataPath:
+		return s.serveMetadata
 	case host == authHost:
 		return notFound
 	}
@@ -34,8 +44,8 @@ func notFound(*http.Request) answer {
 }
 
 // ServeHTTP serves both the authorization server and the API, for those who bring a listener
-// of their own: the token endpoint is at /token, the revocation endpoint at /revoke, and the
-// API at every other path.
+// of their own: the token endpoint is at /token, the others at /revoke, /authorize, /device and
+// /.well-known/oauth-authorization-server, and the API at every other path.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a := s.route(r.Host, r.URL.Path)(r)
 	if r.Context().Err() != nil {

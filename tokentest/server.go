@@ -28,13 +28,16 @@ type Server struct {
 	cutoff   atomic.Int64 // RevokeAccess: access tokens of this number and below are dead
 	draws    atomic.Uint64
 	refusals atomic.Pointer[map[string]Refusal] // path, or "" for all
+	ids      sync.Map                           // jti of JWTs → struct{}
+	epoch    atomic.Int64                       // of nonces
 	loopback atomic.Pointer[loopback]           // nil: in memory
 
 	// Never held while anything waits.
 	mu       sync.Mutex
 	closed   bool
 	families []*family // family n is at n-1
-	issued   int64     // access tokens so far
+	pending  map[string]*pending
+	issued   int64 // access tokens so far
 	script   []Fault
 	always   Fault
 
@@ -50,6 +53,7 @@ func New(opts Options) *Server {
 		start:    opts.now(),
 		client:   &family{},
 		closedc:  make(chan struct{}),
+		pending:  make(map[string]*pending),
 		calls:    newJournal(opts.log()),
 		apiCalls: newJournal(opts.log()),
 	}
@@ -108,9 +112,19 @@ func (s *Server) TokenURL() string { return s.base(authHost) + tokenPath }
 // RevokeURL is the revocation endpoint (RFC 7009).
 func (s *Server) RevokeURL() string { return s.base(authHost) + revokePath }
 
+// AuthURL is the authorization endpoint (RFC 6749, section 3.1). It answers with a redirect
+// at once; see Options.Consent.
+func (s *Server) AuthURL() string { return s.base(authHost) + authPath }
+
+// DeviceURL is the device authorization endpoint (RFC 8628); see Decide.
+func (s *Server) DeviceURL() string { return s.base(authHost) + devicePath }
+
+// Issuer is the server's name, from which its endpoints can be found (RFC 8414).
+func (s *Server) Issuer() string { return s.base(authHost) }
+
 // APIURL is the protected API's address without a slash at its end: the API answers
 // at APIURL()+"/" and at any other path. On loopback, where one listener serves both,
-// the paths /token and /revoke are not the API's.
+// the paths of the authorization server are not the API's.
 func (s *Server) APIURL() string { return s.base(apiHost) }
 
 func (s *Server) base(host string) string {

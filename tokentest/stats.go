@@ -12,8 +12,8 @@ type Stats struct {
 	MostAtOnce int64 // of these, the most under way at one moment
 
 	Refreshes    int64 // refresh tokens accepted, whether or not the answer arrived
-	ClientGrants int64 // access tokens granted by client_credentials
-	Logins       int64 // calls of Login
+	ClientGrants int64 // access tokens granted by client_credentials, JWT bearer and token exchange
+	Logins       int64 // calls of Login, and families that other grants began
 	Reuses       int64 // spent refresh tokens presented
 	AnswersLost  int64 // Refreshes and ClientGrants whose answer did not arrive whole
 

@@ -2,6 +2,7 @@ package tokentest
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -19,12 +20,16 @@ type tokenCall struct {
 	keepRefresh bool
 	keepAccess  bool
 	expiresIn   any
+
+	key   string         // thumbprint of its DPoP key; "": none
+	extra map[string]any // members of the answer besides
 }
 
 // serveToken is the token endpoint (RFC 6749, section 3.2).
 func (s *Server) serveToken(r *http.Request) answer {
 	c := &tokenCall{server: s, Call: s.newCall(KindToken, r)}
 	c.form, c.problem = s.readForm(r)
+	s.proofOf(c, r)
 	c.Grant = c.form.Get("grant_type")
 	if c.Grant == "refresh_token" {
 		c.Family, c.Serial, _ = s.RefreshState(c.form.Get("refresh_token"))
@@ -37,7 +42,7 @@ func (s *Server) serveToken(r *http.Request) answer {
 	}
 
 	s.stats.enterToken()
-	a := fault.around(work)(r.Context(), c)
+	a := s.offer(fault.around(work)(r.Context(), c), "token")
 	s.wait(r.Context(), s.opts.Latency)
 	s.stats.leaveToken()
 
@@ -65,6 +70,16 @@ func work(_ context.Context, c *tokenCall) answer {
 		return c.server.grantClient(c)
 	case c.Grant == "refresh_token":
 		return c.server.refresh(c)
+	case c.Grant == "authorization_code":
+		return c.server.redeem(c)
+	case c.Grant == deviceCode:
+		return c.server.poll(c)
+	case c.Grant == jwtBearer:
+		return c.server.bearAssertion(c)
+	case c.Grant == tokenExchange:
+		return c.server.exchange(c)
+	case c.Grant == "password" && c.server.opts.Users != nil:
+		return c.server.password(c)
 	}
 	return refuse(c, "unsupported_grant_type")
 }
@@ -73,7 +88,7 @@ func work(_ context.Context, c *tokenCall) answer {
 func (s *Server) grantClient(c *tokenCall) answer {
 	now, scope := s.now(), c.form.Get("scope")
 	s.mu.Lock()
-	token := s.issueAccess(s.client, scope, now)
+	token := s.issueAccess(s.client, scope, c.key, now)
 	s.mu.Unlock()
 	s.stats.clientGrants.Add(1)
 	a := jsonAnswer(http.StatusOK, s.members(c, token, scope))
@@ -104,7 +119,7 @@ func (s *Server) refresh(c *tokenCall) answer {
 		a := refuse(c, "invalid_grant")
 		c.Outcome = OutcomeReuse
 		return a
-	case !f.accepts(serial, now):
+	case !f.accepts(serial, now), f.key != "" && f.key != c.key:
 		return refuse(c, "invalid_grant")
 	}
 	scope, ok := narrow(f.scope, c.form.Get("scope"))
@@ -116,12 +131,13 @@ func (s *Server) refresh(c *tokenCall) answer {
 	g := &granted{family: f}
 	access := f.newest
 	if !c.keepAccess {
-		access = s.issueAccess(f, scope, now)
+		access = s.issueAccess(f, scope, c.key, now)
 	}
 	members := s.members(c, access, scope)
 	if !c.keepRefresh && !s.opts.NoRotation {
 		members["refresh_token"] = s.issueRefresh(f, now)
 		g.serial = f.serial
+		s.dates(members)
 	}
 	a := jsonAnswer(http.StatusOK, members)
 	a.granted = g
@@ -137,6 +153,10 @@ func (s *Server) members(c *tokenCall, access, scope string) map[string]any {
 	if scope != "" {
 		m["scope"] = scope
 	}
+	if c.key != "" {
+		m["token_type"] = "DPoP"
+	}
+	maps.Copy(m, c.extra)
 	return m
 }
 

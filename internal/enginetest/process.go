@@ -118,12 +118,12 @@ func (p *Process) Write(text []byte) (int, error) {
 func tail(s string) string { return s[max(0, len(s)-2000):] }
 
 // Stop freezes the process, Continue lets it go on.
-func (p *Process) Stop()     { _ = p.cmd.Process.Signal(syscall.SIGSTOP) }
-func (p *Process) Continue() { _ = p.cmd.Process.Signal(syscall.SIGCONT) }
+func (p *Process) Stop()     { p.signal(syscall.SIGSTOP) }
+func (p *Process) Continue() { p.signal(syscall.SIGCONT) }
 
 // Kill ends the process as kill -9 does, and waits for its end.
 func (p *Process) Kill() {
-	_ = p.cmd.Process.Kill()
+	p.signal(syscall.SIGKILL)
 	<-p.donec
 }
 

@@ -1,0 +1,37 @@
+package oauth
+
+import (
+	"net/http"
+	"sync/atomic"
+	"time"
+)
+
+// punctual is how much two clocks may differ without being corrected: a Date has
+// whole seconds.
+const punctual = 2 * time.Second
+
+// A drift is how far a server's clock is ahead of ours, as its answers tell. It is
+// for times that the server compares with its own: those in a JWT. Lives are
+// durations and need none. It may be used concurrently.
+type drift struct{ ahead atomic.Int64 }
+
+// now is the time by the server's clock.
+func (d *drift) now() time.Time { return time.Now().Add(time.Duration(d.ahead.Load())) }
+
+// learn takes in the Date of an answer to a request sent at the moment sent, and
+// reports whether that changes what the server's time is taken for. Date is cut to
+// seconds, and the answer was made at some moment between sent and now.
+func (d *drift) learn(header http.Header, sent, now time.Time) (moved bool) {
+	date, err := http.ParseTime(header.Get("Date"))
+	if err != nil {
+		return false
+	}
+	half := now.Sub(sent) / 2
+	vague := punctual + half
+	ahead := date.Add(time.Second / 2).Sub(sent.Add(half))
+	if ahead.Abs() <= vague {
+		ahead = 0
+	}
+	before := time.Duration(d.ahead.Swap(int64(ahead)))
+	return (ahead - before).Abs() > vague
+}

@@ -1,0 +1,291 @@
+package oauth_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"example.com/tokenactor/manager"
+	"example.com/tokenactor/oauth"
+	"example.com/tokenactor/tokentest"
+	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/clientcredentials"
+)
+
+// Grants with no endpoint but the issuer's name; one question for all of them.
+func TestIssuer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := tokentest.New(tokentest.Options{Users: map[string]string{"u": "p"}})
+		defer srv.Close()
+		options := oauth.Options{Client: srv.Client()}
+		options.Issuer = oauth.NewIssuer(srv.Issuer(), options)
+		m := begin(t, manager.Config{})
+		var callers sync.WaitGroup
+		for i := range 50 {
+			c := m.Manage(fmt.Sprint("tenant ", i), oauth.ClientCredentials(clientcredentials.Config{
+				ClientID: srv.ClientID(), ClientSecret: srv.ClientSecret()}, options))
+			callers.Go(func() {
+				if _, err := c.Token(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		callers.Wait()
+		got, err := options.Issuer.Metadata(t.Context())
+		if err != nil || got.Endpoint.TokenURL != srv.TokenURL() || got.Endpoint.AuthURL != srv.AuthURL() ||
+			got.Endpoint.DeviceAuthURL != srv.DeviceURL() || got.RevokeURL != srv.RevokeURL() || got.Issuer != srv.Issuer() {
+			t.Errorf("got %+v, %v", got, err)
+		}
+		cfg := oauth2.Config{ClientID: srv.ClientID(), ClientSecret: srv.ClientSecret()}
+		token, err := oauth.DeviceLogin(t.Context(), cfg, func(_ context.Context, code oauth.DeviceCode) error {
+			srv.Decide(code.UserCode, "")
+			return nil
+		}, options)
+		if err != nil || !works(t, srv, token) {
+			t.Errorf("got %v, %v", token, err)
+		}
+	})
+}
+
+const issued = `{"issuer":"https://auth.example.com/tenant","token_endpoint":"https://tokens.example.com/t",` +
+	`"mtls_endpoint_aliases":{"token_endpoint":"https://mtls.example.com/t"}}`
+
+// A question is what an issuer was asked.
+type question struct {
+	url string
+	at  time.Duration
+}
+
+// asking counts the questions on a wire that answers by path.
+func asking(answer func(path string, n int) *http.Response) (*wire, func() []question) {
+	var mu sync.Mutex
+	var asked []question
+	start := time.Now()
+	w := &wire{}
+	w.answer = func(r *http.Request) (*http.Response, error) {
+		mu.Lock()
+		asked = append(asked, question{r.URL.String(), time.Since(start)})
+		n := len(asked)
+		mu.Unlock()
+		return answer(r.URL.Path, n), nil
+	}
+	return w, func() []question {
+		mu.Lock()
+		defer mu.Unlock()
+		return asked
+	}
+}
+
+func TestIssuerPlaces(t *testing.T) {
+	for _, test := range []struct {
+		at   string // the place that answers well
+		want []string
+	}{
+		{"/.well-known/oauth-authorization-server/tenant", []string{"https://auth.example.com/.well-known/oauth-authorization-server/tenant"}},
+		{"/tenant/.well-known/openid-configuration", []string{"https://auth.example.com/.well-known/oauth-authorization-server/tenant",
+			"https://auth.example.com/tenant/.well-known/openid-configuration"}},
+	} {
+		w, asked := asking(func(path string, _ int) *http.Response {
+			if path == test.at {
+				return response(200, issued)
+			}
+			return response(200, page, "Content-Type", asHTML) // as programs of one page do
+		})
+		i := oauth.NewIssuer("https://auth.example.com/tenant", w.options())
+		got, err := i.Metadata(t.Context())
+		if err != nil || got.Endpoint.TokenURL != "https://tokens.example.com/t" {
+			t.Errorf("%s: got %+v, %v", test.at, got, err)
+		}
+		var urls []string
+		for _, q := range asked() {
+			urls = append(urls, q.url)
+		}
+		if fmt.Sprint(urls) != fmt.Sprint(test.want) {
+			t.Errorf("asked %v, want %v", urls, test.want)
+		}
+		if w.sent[0].method != "GET" {
+			t.Errorf("asked by %s", w.sent[0].method)
+		}
+	}
+}
+
+func TestIssuerRefuses(t *testing.T) {
+	for name, test := range map[string]struct {
+		status int
+		body   string
+		header []string
+		want   string
+	}{
+		"another issuer": {200, strings.Replace(issued, "/tenant", "", 1), nil, `the document is that of another issuer, "https://auth.example.com"`},
+		"a slash more":   {200, strings.Replace(issued, "/tenant", "/tenant/", 1), nil, `the document is that of another issuer, "https://auth.example.com/tenant/"`},
+		"no issuer":      {200, `{}`, nil, `the document is that of another issuer, ""`},
+		"no JSON":        {200, page, nil, "no document of metadata"},
+		"not there":      {404, ``, nil, "answered 404"},
+		"too much":       {200, `{"x":"` + strings.Repeat("x", 1<<20) + `"}`, nil, "answered more than 1 MiB"},
+		"led away":       {307, ``, []string{"Location", "https://evil.example.com/"}, "answered 307"},
+		"led to http":    {308, ``, []string{"Location", "http://auth.example.com/"}, "answered 308"},
+		"moved":          {301, ``, []string{"Location", "/elsewhere"}, "answered 301"},
+	} {
+		w, asked := asking(func(string, int) *http.Response { return response(test.status, test.body, test.header...) })
+		_, err := oauth.NewIssuer("https://auth.example.com/tenant", w.options()).Metadata(t.Context())
+		if err == nil || !strings.Contains(err.Error(), test.want) || !strings.HasPrefix(err.Error(), "oauth: the issuer https://auth.example.com/tenant could not be discovered: ") {
+			t.Errorf("%s: got %v, want %s", name, err, test.want)
+		}
+		if n := len(asked()); n != 2 {
+			t.Errorf("%s: %d questions, want two", name, n)
+		}
+	}
+	for identifier, want := range map[string]string{
+		"":                            "oauth: the issuer has no name: it is a URL such as https://auth.example.com",
+		"http://auth.example.com":     "would send secrets unencrypted",
+		"https://auth.example.com?x=": "oauth: the issuer has a query",
+	} {
+		i := oauth.NewIssuer(identifier)
+		if _, err := i.Metadata(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got %v, want %s", identifier, err, want)
+		}
+	}
+}
+
+// What the issuer says of its endpoints is held to the rules of the configured ones.
+func TestIssuerEndpoints(t *testing.T) {
+	for _, test := range []struct {
+		endpoint string
+		auth     oauth.ClientAuth
+		sent     string
+		want     string
+	}{
+		{"https://tokens.example.com/t", oauth.ClientAuth{}, "https://tokens.example.com/t", ""},
+		{"https://tokens.example.com/t", oauth.TLSClientAuth(), "https://mtls.example.com/t", ""},
+		{"http://tokens.example.com/t", oauth.ClientAuth{}, "", "oauth: the issuer's token endpoint http://tokens.example.com would send secrets unencrypted: use https, or set Options.AllowHTTP"},
+		{"", oauth.ClientAuth{}, "", "oauth: the issuer https://auth.example.com/tenant names no token endpoint"},
+	} {
+		w, _ := asking(func(path string, _ int) *http.Response {
+			if path == "/t" {
+				return response(200, good)
+			}
+			return response(200, strings.Replace(issued, "https://tokens.example.com/t", test.endpoint, 1))
+		})
+		options := w.options()
+		options.Issuer, options.Auth = oauth.NewIssuer("https://auth.example.com/tenant", options), test.auth
+		_, err := oauth.ClientCredentials(clientcredentials.Config{ClientID: "x"}, options).Refresh(t.Context(), "x", manager.Token{})
+		if test.want != "" {
+			checkMarks(t, err, declined)
+			if err == nil || err.Error() != test.want {
+				t.Errorf("got %v, want %s", err, test.want)
+			}
+			continue
+		}
+		if last := w.sent[len(w.sent)-1]; err != nil || last.url != test.sent {
+			t.Errorf("got %v, sent to %s, want %s", err, last.url, test.sent)
+		}
+	}
+}
+
+// How long an answer is kept, that an old one is better than none, and that a
+// failure is not repeated by everybody.
+func TestIssuerCache(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for header, life := range map[string]time.Duration{
+			"":                            time.Hour,
+			"max-age=7200":                2 * time.Hour,
+			`public, Max-Age="7200"`:      2 * time.Hour,
+			"max-age=1":                   time.Minute,
+			"no-store, max-age=7200":      time.Minute,
+			"max-age=99999999999999999":   24 * time.Hour,
+			"max-age=soon, s-maxage=7200": time.Hour,
+		} {
+			w, asked := asking(func(string, int) *http.Response { return response(200, issued, "Cache-Control", header) })
+			i := oauth.NewIssuer("https://auth.example.com/tenant", w.options())
+			for _, wait := range []time.Duration{0, life - time.Second, 2 * time.Second} {
+				time.Sleep(wait)
+				if _, err := i.Metadata(t.Context()); err != nil {
+					t.Error(err)
+				}
+			}
+			if n := len(asked()); n != 2 {
+				t.Errorf("%q: asked %d times in %v and a second, want twice", header, n, life)
+			}
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		w, asked := asking(func(_ string, n int) *http.Response {
+			if n == 1 || n > 7 {
+				return response(200, issued)
+			}
+			return response(503, "")
+		})
+		i := oauth.NewIssuer("https://auth.example.com/tenant", w.options())
+		for range 6 {
+			if got, err := i.Metadata(t.Context()); err != nil || got.Endpoint.TokenURL == "" {
+				t.Errorf("got %+v, %v, want what was said before", got, err)
+			}
+			time.Sleep(time.Hour)
+		}
+		if n := len(asked()); n < 8 {
+			t.Errorf("asked %d times", n)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		w, asked := asking(func(string, int) *http.Response { return response(503, "") })
+		w.delay = time.Second
+		i := oauth.NewIssuer("https://auth.example.com/tenant", w.options())
+		var callers sync.WaitGroup
+		for range 100 {
+			callers.Go(func() {
+				if _, err := i.Metadata(t.Context()); err == nil {
+					t.Error("no error")
+				}
+			})
+		}
+		callers.Wait()
+		if n := len(asked()); n != 2 {
+			t.Errorf("a hundred callers asked %d times, want one try of two places", n)
+		}
+		time.Sleep(6 * time.Second)
+		i.Metadata(t.Context())
+		if n := len(asked()); n != 4 {
+			t.Errorf("later: asked %d times in all, want 4", n)
+		}
+	})
+}
+
+// The end of one caller is not that of the others.
+func TestIssuerCallers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hold := make(chan struct{})
+		w := &wire{answer: func(r *http.Request) (*http.Response, error) {
+			select {
+			case <-hold:
+				return response(200, issued), nil
+			case <-r.Context().Done():
+				return nil, r.Context().Err()
+			}
+		}}
+		i := oauth.NewIssuer("https://auth.example.com/tenant", w.options())
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		time.AfterFunc(2*time.Second, func() { close(hold) })
+		var callers sync.WaitGroup
+		for n := range 3 {
+			callers.Go(func() {
+				time.Sleep(time.Duration(n)) // the one with the limit is first
+				mine := t.Context()
+				if n == 0 {
+					mine = ctx
+				}
+				_, err := i.Metadata(mine)
+				if (n == 0) != errors.Is(err, context.DeadlineExceeded) || n > 0 && err != nil {
+					t.Errorf("caller %d: got %v", n, err)
+				}
+			})
+		}
+		callers.Wait()
+	})
+}
