@@ -25,7 +25,7 @@ func rally(ctx context.Context, o options, out io.Writer) (result, error) {
 		defer os.RemoveAll(folder)
 		o.store = filepath.Join(folder, "tokens.db")
 	}
-	srv := tokentest.New(tokentest.Options{Life: o.life, Latency: latency, APILatency: 10 * time.Millisecond, Log: 1 << 14})
+	srv := tokentest.New(tokentest.Options{Life: o.life, Latency: latency, APILatency: 25 * time.Millisecond, Log: 1 << 14})
 	defer srv.Close()
 	if err := srv.Start(); err != nil {
 		return result{}, err

@@ -81,7 +81,7 @@ type result struct {
 	Processes, Kills, Stops int
 	Requests, Lost          int64
 	Refreshes               int64
-	Needless                int64   // of a token that was not due yet
+	Needless                int64   // of a token with more than half of its life left
 	PerLife                 float64 // refreshes ÷ lives until renewal, ideally 1
 	Reuses, Logins          int64
 	Revoked                 int // living logins that a reuse ended, though nobody was hit
@@ -117,7 +117,7 @@ func (f *fleet) result(took time.Duration) result {
 	}
 	// A quarter of the life is the renewal window, a tenth of the rest the jitter.
 	until := f.life * 3 / 4
-	r.Needless = needless(f.srv.Calls(), until-until/10)
+	r.Needless = needless(f.srv.Calls(), f.life/2)
 	r.PerLife = float64(r.Refreshes) / (took.Seconds() / (until - until/20).Seconds())
 	slices.Sort(t.adoptions)
 	if n := len(t.adoptions); n > 0 {
@@ -126,15 +126,16 @@ func (f *fleet) result(took time.Duration) result {
 	return r
 }
 
-// needless counts the refreshes that followed the one before them in the same
-// family sooner than a token is due.
-func needless(calls []tokentest.Call, due time.Duration) (n int64) {
+// needless counts the refreshes that followed the one before them in the same family
+// too soon. (Not as soon as a token is due: a life counts from the sending, and a
+// process may be stopped between that and the arrival, which is what the server notes.)
+func needless(calls []tokentest.Call, tooSoon time.Duration) (n int64) {
 	last := make(map[int]time.Time)
 	for _, c := range calls {
 		if c.Kind != tokentest.KindToken || c.Outcome != tokentest.OutcomeOK && c.Outcome != tokentest.OutcomeGone {
 			continue
 		}
-		if before, ok := last[c.Family]; ok && c.Time.Sub(before) < due {
+		if before, ok := last[c.Family]; ok && c.Time.Sub(before) < tooSoon {
 			n++
 		}
 		last[c.Family] = c.Time
