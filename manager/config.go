@@ -115,7 +115,8 @@ type Policy struct {
 
 	// Idle stops the background renewal of a token that nobody read for that
 	// long. Its next reader gets it, and has it renewed, while it is usable,
-	// and waits for a refresh after that. 0 or negative: never.
+	// and waits for a refresh after that. What other processes write meanwhile
+	// is read then too. 0 or negative: never.
 	Idle time.Duration
 
 	// FailClosed keeps a token from callers until it is stored, and a refresh

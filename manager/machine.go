@@ -100,9 +100,7 @@ func (m *machine) step(at moment, msg message, out []effect) []effect {
 	case tick:
 		m.overrun(&t)
 	case news:
-		if m.loaded && msg.revision > m.revision {
-			m.doing().heard = msg.revision
-		}
+		m.hear(&t, msg.revision)
 	case loaded:
 		m.answered(&t, msg.op, msg.snapshot, msg.err)
 	case saved:

@@ -111,6 +111,19 @@ func (m *machine) started(t *turn, s *Snapshot, err error) {
 	m.say(t, EventLoaded, nil)
 }
 
+// hear takes in that somebody wrote. What nobody reads is not loaded for that, but when
+// somebody asks again: of a fleet's machines most would read what few of them need.
+func (m *machine) hear(t *turn, revision uint64) {
+	switch {
+	case !m.loaded || revision <= m.revision:
+	case m.set.policy.Idle > 0 && m.work == nil && (m.parked || !m.published):
+		m.hide(t)
+		m.loaded, m.due = false, never
+	default:
+		m.doing().heard = revision
+	}
+}
+
 // found takes in a first load that came before anybody asked, or while the
 // answer is awaited, which is then dropped.
 func (m *machine) found(t *turn, s *Snapshot) {
