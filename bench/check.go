@@ -5,6 +5,7 @@ import (
 	"io"
 	"slices"
 
+	"example.com/tokenactor/bench/number"
 	"example.com/tokenactor/bench/scene"
 )
 
@@ -14,18 +15,23 @@ type verdict struct {
 	text string
 }
 
-// check holds the tables of these scenes to the promises. What was not measured is
-// not kept: a check that looked at nothing must not pass.
-func check(scenes []scene.Scene, tables []table) []verdict {
+// check holds the tables of these scenes to the promises; a quick one to those that
+// are counts, which hold on any machine. What was not measured is not kept: a check
+// that looked at nothing must not pass.
+func check(scenes []scene.Scene, tables []table, quick bool) []verdict {
 	var verdicts []verdict
 	for _, s := range scenes {
 		p := promises[s.Name]
 		missing := slices.Clone(p.at)
-		for _, t := range tables {
+		if quick {
+			missing = slices.Clone(s.Quick)
+		}
+		for i := range tables {
+			t := &tables[i]
 			if t.scene.Name != s.Name {
 				continue
 			}
-			for _, v := range p.check(&t) {
+			for _, v := range p.check(t, quick) {
 				v.text = t.title() + ": " + v.text
 				verdicts = append(verdicts, v)
 			}
@@ -39,17 +45,33 @@ func check(scenes []scene.Scene, tables []table) []verdict {
 	return verdicts
 }
 
+// check gives the verdicts on a table.
+func (p *promise) check(t *table, quick bool) []verdict {
+	ours := t.row("tokenactor")
+	if ours == nil {
+		return absent("tokenactor")
+	}
+	var verdicts []verdict
+	if p.counts != nil {
+		verdicts = p.counts(t, ours)
+	}
+	if !quick && p.ratios != nil {
+		verdicts = append(verdicts, p.ratios(t, ours)...)
+	}
+	return verdicts
+}
+
 // atMost is the promise that a value is no greater than want.
 func atMost(what string, got, want float64) verdict {
 	bound := fmt.Sprintf("at most %v", want)
 	if want == 0 {
 		bound = "0"
 	}
-	return verdict{got <= want, fmt.Sprintf("%s: %s, want %s", what, digits(got), bound)}
+	return verdict{got <= want, fmt.Sprintf("%s: %s, want %s", what, number.Digits(got), bound)}
 }
 
 func atLeast(what string, got, want float64) verdict {
-	return verdict{got >= want, fmt.Sprintf("%s: %s, want at least %v", what, digits(got), want)}
+	return verdict{got >= want, fmt.Sprintf("%s: %s, want at least %v", what, number.Digits(got), want)}
 }
 
 // absent is the verdict where something was not measured.
@@ -60,7 +82,7 @@ func absent(what string) []verdict { return []verdict{{false, what + " was not m
 func (t *table) rivals(metric string) [][]float64 {
 	var rivals [][]float64
 	for _, r := range t.rows {
-		if c := r.contender; c.Name != "tokenactor" && !c.Yardstick && r.cannot == "" {
+		if c := r.contender; c.Name != "tokenactor" && !c.Yardstick && r.cannot == "" && r.has(metric) {
 			rivals = append(rivals, r.values(metric))
 		}
 	}

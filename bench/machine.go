@@ -13,22 +13,31 @@ import (
 // writeMachine says what the numbers come from: the machine, the versions, the
 // size of the run.
 func writeMachine(w io.Writer, o options) {
-	fmt.Fprintf(w, "%s, %d procs, %s/%s, %s\n", processor(), runtime.GOMAXPROCS(0), runtime.GOOS, runtime.GOARCH, runtime.Version())
-	fmt.Fprintf(w, "medians of %s; a run lasts %v", plural(o.count, "round"), o.duration)
-	for _, s := range o.scenes {
-		if s.Longer > 1 {
-			fmt.Fprintf(w, ", of %s %v", s.Name, o.duration*time.Duration(s.Longer))
-		}
-	}
-	fmt.Fprint(w, "\n\n")
+	fmt.Fprintf(w, "%s\n%s\n\n", machine(), size(&o))
 	version := versions()
 	for _, c := range o.contenders {
-		fmt.Fprintf(w, "%-12s  %s", c.Name, c.About)
+		fmt.Fprintf(w, "%-22s  %s", c.Name, c.About)
 		if v := version[c.Module]; v != "" {
 			fmt.Fprintf(w, " (%s)", v)
 		}
 		fmt.Fprintln(w)
 	}
+}
+
+// machine gives it in one line.
+func machine() string {
+	return fmt.Sprintf("%s, %d procs, %s/%s, %s", processor(), runtime.GOMAXPROCS(0), runtime.GOOS, runtime.GOARCH, runtime.Version())
+}
+
+// size says how long is measured.
+func size(o *options) string {
+	s := fmt.Sprintf("medians over rounds; what lasts as long as it is told lasts %v", o.duration)
+	for _, scene := range o.scenes {
+		if scene.Longer > 1 {
+			s += fmt.Sprintf(", %s %v", scene.Name, o.duration*time.Duration(scene.Longer))
+		}
+	}
+	return s
 }
 
 // versions gives those of the modules built in. That of a module beside this one

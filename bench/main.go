@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"time"
 
 	"example.com/tokenactor/bench/scene"
 )
@@ -31,7 +32,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, err)
 		return 2
 	}
-	missed, err := bench(ctx, o, stdout)
+	missed, err := bench(ctx, o, stdout, stderr)
 	switch {
 	case err != nil:
 		fmt.Fprintln(stderr, err)
@@ -42,27 +43,36 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// bench runs what o asks for and reports whether a promise was missed.
-func bench(ctx context.Context, o options, w io.Writer) (missed bool, err error) {
+// bench runs what o asks for and reports whether a promise was missed. How far it
+// has come goes to stderr.
+func bench(ctx context.Context, o options, w, stderr io.Writer) (missed bool, err error) {
+	if err := o.writable(); err != nil {
+		return false, err
+	}
 	writeMachine(w, o)
 	var tables []table
-	for _, s := range o.scenes {
-		for _, callers := range o.loads(s) {
-			t, err := measure(ctx, s, o.contenders, callers, o.count, o.duration)
-			if err != nil {
-				return false, err
-			}
-			writeTable(w, t)
-			tables = append(tables, t)
+	plans := o.plans()
+	bar := newProgress(stderr, plans)
+	for _, p := range plans {
+		bar.begin(p)
+		t, err := measure(ctx, p, bar.step)
+		bar.clear()
+		if err != nil {
+			return false, err
 		}
+		writeTable(w, t)
+		tables = append(tables, t)
 	}
 	if o.json != "" {
-		if err := writeJSON(o.json, tables); err != nil {
+		if err := writeJSON(o.json, results(tables)); err != nil {
 			return false, err
 		}
 	}
+	if err := writePage(&o, page(&o, tables, time.Now())); err != nil {
+		return false, err
+	}
 	if o.check {
-		missed = !writeVerdicts(w, check(o.scenes, tables))
+		missed = !writeVerdicts(w, check(o.scenes, tables, o.quick))
 	}
 	return missed, nil
 }

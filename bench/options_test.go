@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -14,28 +15,45 @@ func TestParse(t *testing.T) {
 	for _, test := range []struct {
 		args     string
 		duration time.Duration
-		count    int
-		callers  []int
+		reads    []int // the numbers of callers of the scene read
+		rounds   int   // of the scene read with one caller
+		slow     int   // of the scene stall
+		million  int   // of the scene keys with a million
 	}{
-		{"", 40 * time.Millisecond, 7, nil},
-		{"-quick", 10 * time.Millisecond, 2, nil},
-		{"-quick -count 9", 10 * time.Millisecond, 9, nil},
-		{"-duration 1s -quick", time.Second, 2, nil},
-		{"-callers 5,1,5", 40 * time.Millisecond, 7, []int{5, 1}},
-		{"-scene roundtrip -callers 0", 40 * time.Millisecond, 7, []int{0}},
+		{"", 20 * time.Millisecond, scene.Read.Callers, 5, 3, 1},
+		{"-quick", 10 * time.Millisecond, scene.Read.Quick, 2, 1, 1},
+		{"-quick -count 9", 10 * time.Millisecond, scene.Read.Quick, 9, 9, 9},
+		{"-duration 1s -quick", time.Second, scene.Read.Quick, 2, 1, 1},
+		{"-callers 5,1,5", 20 * time.Millisecond, []int{5, 1}, 5, 3, 1},
+		{"-callers 5 -quick", 10 * time.Millisecond, []int{5}, 2, 1, 1},
 	} {
 		o, err := parse(strings.Fields(test.args))
 		if err != nil {
 			t.Errorf("parse(%q): %v", test.args, err)
 			continue
 		}
-		if o.duration != test.duration || o.count != test.count || !slices.Equal(o.callers, test.callers) {
-			t.Errorf("parse(%q) = %v, %d, %v, want %v, %d, %v", test.args,
-				o.duration, o.count, o.callers, test.duration, test.count, test.callers)
+		reads, rounds, slow, million := o.loads(scene.Read), o.rounds(scene.Read, 1), o.rounds(scene.Stall, 200), o.rounds(scene.Keys, 1_000_000)
+		if o.duration != test.duration || !slices.Equal(reads, test.reads) || rounds != test.rounds || slow != test.slow || million != test.million {
+			t.Errorf("parse(%q) = %v, %v, %d, %d, %d, want %+v", test.args, o.duration, reads, rounds, slow, million, test)
 		}
-		if all := !strings.Contains(test.args, "-scene"); all && len(o.scenes) != len(scene.All) || len(o.contenders) != len(contender.All) {
+		if len(o.scenes) != len(scene.All) || len(o.contenders) != len(contender.All) {
 			t.Errorf("parse(%q) picks %d scenes and %d contenders, want all", test.args, len(o.scenes), len(o.contenders))
 		}
+	}
+}
+
+// Each number of callers of each scene is a plan of its own.
+func TestPlans(t *testing.T) {
+	o, err := parse(strings.Fields("-scene roundtrip,stall -callers 1,2 -duration 2ms -contender aws"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, p := range o.plans() {
+		got = append(got, fmt.Sprint(p.scene.Name, p.callers, p.duration, p.count, p.steps()))
+	}
+	if want := []string{"roundtrip1 2ms 5 10", "roundtrip2 2ms 5 10", "stall1 30ms 3 6", "stall2 30ms 3 6"}; !slices.Equal(got, want) {
+		t.Errorf("the plans are %q, want %q", got, want)
 	}
 }
 
@@ -55,9 +73,9 @@ func TestPickKeepsTheOrderOfAll(t *testing.T) {
 
 func TestArgumentsNotUnderstood(t *testing.T) {
 	for args, want := range map[string]string{
-		"-scene reed":           `bench: no scene "reed"; known: read, roundtrip, roundtrip-1500, crawl`,
-		"-scene read,":          `bench: no scene ""; known: read, roundtrip, roundtrip-1500, crawl`,
-		"-contender aws,azure":  `bench: no contender "azure"; known: tokenactor, oauth2, google, aws, rwmutex, channel, authorize, limit, harness`,
+		"-scene reed":           `bench: no scene "reed"; known: read, roundtrip, roundtrip-1500, crawl, stall, outage, storm, late, cancel, keys, persist, simulate`,
+		"-scene read,":          `bench: no scene ""; known: read, roundtrip, roundtrip-1500, crawl, stall, outage, storm, late, cancel, keys, persist, simulate`,
+		"-contender aws,azure":  `bench: no contender "azure"; known: tokenactor, tokenactor-unjittered, oauth2, oauth2-401, google, google-blocking, aws, smithy, smithy-async, azcore, gophercloud, rwmutex, channel, bbolt, bbolt-tuned, authorize, limit, harness`,
 		"-callers 1,many":       `bench: -callers: "many" is not a number of callers`,
 		"-callers -1":           `bench: -callers: "-1" is not a number of callers`,
 		"-callers 0":            "bench: -callers: the scene read takes 1 caller or more, not 0",

@@ -170,8 +170,11 @@ func (m *machine) gone() (bool, error) {
 	if m.phase != resting || w.purpose != forNothing || w.leased || (owed || w.dirty) && !w.lastTry {
 		return false, nil
 	}
-	if owed {
+	switch {
+	case !owed:
+		return true, nil
+	case w.saveErr == nil:
 		return true, ErrNotSaved
 	}
-	return true, nil
+	return true, notSaved(w.saveErr)
 }

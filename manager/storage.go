@@ -261,6 +261,7 @@ func (m *machine) stored(t *turn) {
 // notStored keeps the state in memory and uses it, unless FailClosed says no.
 func (m *machine) notStored(t *turn, err error) {
 	w := m.work
+	w.saveErr = err
 	w.saves++
 	w.saveRetry = after(t.now, m.set.policy.retry(w.saves, t.dice))
 	t.emit(event{Event{Kind: EventSaveFailed, Generation: m.generation(), RetryAt: wallAt(t, w.saveRetry), Err: err}})

@@ -10,7 +10,7 @@ type work struct {
 	// The outstanding load or save.
 	purpose purpose
 	limit   int64 // then it counts as failed
-	saveErr error // of the mark whose fate is being looked for
+	saveErr error // why the last save failed
 
 	// The renewal.
 	leased       bool  // we hold the lease

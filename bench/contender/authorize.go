@@ -13,8 +13,8 @@ var authorize = Contender{
 	About:     "client.Authorize by the owner of the request; no replay",
 	Module:    "example.com/tokenactor",
 	Yardstick: true,
-	Open: func(login Login) (any, error) {
-		m, err := manage(login)
+	Open: func(job Job) (any, error) {
+		m, err := manage(job)
 		return &owner{m}, err
 	},
 }
@@ -25,7 +25,7 @@ type owner struct{ managed *managed }
 func (o *owner) Close() error { return o.managed.Close() }
 
 func (o *owner) Transport(base http.RoundTripper) (http.RoundTripper, error) {
-	credential := o.managed.credential
+	credential := o.managed.Credential
 	return roundTripper(func(req *http.Request) (*http.Response, error) {
 		if _, err := client.Authorize(req.Context(), credential, req); err != nil {
 			return nil, err
@@ -33,7 +33,3 @@ func (o *owner) Transport(base http.RoundTripper) (http.RoundTripper, error) {
 		return base.RoundTrip(req)
 	}), nil
 }
-
-type roundTripper func(*http.Request) (*http.Response, error)
-
-func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }

@@ -6,15 +6,17 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-// An expiry window of 10 s, no jitter: reads do not depend on either. The token
-// is the session token, beside keys that the cache insists on.
+// The expiry window is the skew, without jitter: a read does not depend on it. The
+// token is the session token, beside keys that the cache insists on. After a 401 it
+// is at its best when Invalidate is called only if the rejected token is still the
+// current one; nothing in the cache asks that.
 var awsCache = Contender{
 	Name:   "aws",
-	About:  "aws-sdk-go-v2: CredentialsCache.Retrieve(ctx), ExpiryWindow 10 s",
+	About:  "aws-sdk-go-v2: CredentialsCache.Retrieve(ctx); Invalidate if the rejected token is still the current one",
 	Module: "github.com/aws/aws-sdk-go-v2",
-	Open: func(login Login) (any, error) {
+	Open: func(job Job) (any, error) {
 		provider := func(ctx context.Context) (aws.Credentials, error) {
-			t, err := login(ctx)
+			t, err := job.Login(ctx)
 			return aws.Credentials{
 				AccessKeyID:     "bench",
 				SecretAccessKey: "bench",
@@ -24,15 +26,15 @@ var awsCache = Contender{
 			}, err
 		}
 		cache := aws.NewCredentialsCache(aws.CredentialsProviderFunc(provider), func(o *aws.CredentialsCacheOptions) {
-			o.ExpiryWindow = skew
+			o.ExpiryWindow = job.Skew
 		})
-		return &credentialsCache{cache}, nil
+		return credentialsCache{cache}, nil
 	},
 }
 
 type credentialsCache struct{ *aws.CredentialsCache }
 
-func (c *credentialsCache) Reads(ctx context.Context, n int) (string, error) {
+func (c credentialsCache) Reads(ctx context.Context, n int) (string, error) {
 	cache := c.CredentialsCache
 	var credentials aws.Credentials
 	for range n {
@@ -42,4 +44,20 @@ func (c *credentialsCache) Reads(ctx context.Context, n int) (string, error) {
 		}
 	}
 	return credentials.SessionToken, nil
+}
+
+func (c credentialsCache) Request(ctx context.Context, send Send) error {
+	rejected, err := c.Retrieve(ctx)
+	if err != nil || send(rejected.SessionToken) {
+		return err
+	}
+	credentials, err := c.Retrieve(ctx)
+	if err == nil && credentials.SessionToken == rejected.SessionToken {
+		c.Invalidate()
+		credentials, err = c.Retrieve(ctx)
+	}
+	if err == nil && !send(credentials.SessionToken) {
+		err = errRejected
+	}
+	return err
 }

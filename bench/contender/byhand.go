@@ -33,3 +33,19 @@ func (t *handTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	sent.Header.Set("Authorization", token.authorization)
 	return t.base.RoundTrip(sent)
 }
+
+// heldRequest sends a request, and once more with another token if the server
+// rejects the first. renew gives a token that is not the rejected one, nil: any.
+func heldRequest(ctx context.Context, renew func(ctx context.Context, rejected *heldToken) (*heldToken, error), send Send) error {
+	token, err := renew(ctx, nil)
+	if err != nil || send(token.Access) {
+		return err
+	}
+	if token, err = renew(ctx, token); err != nil {
+		return err
+	}
+	if !send(token.Access) {
+		return errRejected
+	}
+	return nil
+}

@@ -13,18 +13,25 @@ import (
 // channels that are used again. An actor that offers its token on a channel, asked
 // or not, takes about half as long; but its reads pass the mailbox by.
 var channelActor = Contender{
-	Name:  "channel",
-	About: "by hand: an actor that answers every read through its mailbox (1,024); Request.Clone, Header.Set",
-	Open: func(login Login) (any, error) {
+	Name:   "channel",
+	About:  "by hand: an actor that answers every read through its mailbox (1,024); Request.Clone, Header.Set",
+	Cannot: map[string]string{"keys": "a goroutine and a mailbox of 8 KB for each credential"},
+	Open: func(job Job) (any, error) {
 		a := &mailbox{
-			askc:    make(chan chan answer, 1024),
+			askc:    make(chan question, 1024),
 			closec:  make(chan struct{}),
 			donec:   make(chan struct{}),
 			answers: sync.Pool{New: func() any { return make(chan answer, 1) }},
 		}
-		go a.loop(login)
+		go a.loop(job)
 		return a, nil
 	},
+}
+
+// A question is a caller's: for any token, or one that is not the rejected one.
+type question struct {
+	rejected *heldToken
+	answerc  chan answer
 }
 
 type answer struct {
@@ -33,28 +40,28 @@ type answer struct {
 }
 
 type mailbox struct {
-	askc    chan chan answer
+	askc    chan question
 	closec  chan struct{} // closed by Close
 	donec   chan struct{} // closed when the loop has ended
 	answers sync.Pool     // of chan answer, empty ones
 }
 
 // loop logs in while others wait: that is what an actor without helpers does.
-func (a *mailbox) loop(login Login) {
+func (a *mailbox) loop(job Job) {
 	defer close(a.donec)
 	var token *heldToken
 	for {
 		select {
-		case answerc := <-a.askc:
-			if token == nil || time.Until(token.Expiry) <= skew {
-				t, err := login(context.Background())
+		case q := <-a.askc:
+			if token == q.rejected || time.Until(token.Expiry) <= job.Skew {
+				t, err := job.Login(context.Background())
 				if err != nil {
-					answerc <- answer{err: err}
+					q.answerc <- answer{err: err}
 					continue
 				}
 				token = hold(t)
 			}
-			answerc <- answer{token: token}
+			q.answerc <- answer{token: token}
 		case <-a.closec:
 			return
 		}
@@ -63,10 +70,13 @@ func (a *mailbox) loop(login Login) {
 
 var errClosed = errors.New("contender: closed")
 
-func (a *mailbox) Token(ctx context.Context) (*heldToken, error) {
+func (a *mailbox) Token(ctx context.Context) (*heldToken, error) { return a.Renew(ctx, nil) }
+
+// Renew gives a token that is not the rejected one.
+func (a *mailbox) Renew(ctx context.Context, rejected *heldToken) (*heldToken, error) {
 	answerc := a.answers.Get().(chan answer)
 	select {
-	case a.askc <- answerc:
+	case a.askc <- question{rejected, answerc}:
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	case <-a.donec:
@@ -98,6 +108,10 @@ func (a *mailbox) Reads(ctx context.Context, n int) (string, error) {
 		}
 	}
 	return token.Access, nil
+}
+
+func (a *mailbox) Request(ctx context.Context, send Send) error {
+	return heldRequest(ctx, a.Renew, send)
 }
 
 func (a *mailbox) Transport(base http.RoundTripper) (http.RoundTripper, error) {

@@ -15,6 +15,7 @@ package contender
 
 import (
 	"context"
+	"errors"
 	"io"
 	"time"
 )
@@ -26,12 +27,29 @@ type Token struct {
 }
 
 // A Login gets a token. It belongs to the scene, which counts its calls and
-// compares what readers get with what it gave out.
+// compares what readers get with what it gave out. Its error ends it early where
+// ctx does.
 type Login func(ctx context.Context) (Token, error)
 
-// skew is the allowance before expiry of the hand-written contenders, and of
-// those that let it be chosen: tokenactor's and x/oauth2's default.
-const skew = 10 * time.Second
+// A Job is what a scene asks of a contender.
+type Job struct {
+	Login Login
+
+	// Skew is how long before expiry a token is no longer used, by those who
+	// let it be chosen. The rest have their own.
+	Skew time.Duration
+
+	// Window is how long before expiry those begin to renew a token that do so
+	// in the background. 0: what is theirs by default.
+	Window time.Duration
+}
+
+// A Send plays the server for one request: it is given the access token that the
+// request carries, and reports whether the server accepts it. False is a 401.
+type Send func(access string) (accepted bool)
+
+// errRejected is the error of a request whose second token was rejected as well.
+var errRejected = errors.New("contender: the new token was rejected as well")
 
 // A Contender is one way to keep a token fresh.
 type Contender struct {
@@ -48,12 +66,19 @@ type Contender struct {
 	// Yardstick says that it does not compete: it does less than the job.
 	Yardstick bool
 
-	// Open makes a new one that gets its tokens from login. Close stops it.
-	Open func(login Login) (any, error)
+	// Cannot gives, by the name of the scene, the reason why it cannot do that
+	// although it has the methods. What it has no methods for the scenes see.
+	Cannot map[string]string
+
+	// Open makes a new one. Close stops it.
+	Open func(job Job) (any, error)
 }
 
 // All lists the contenders in the order in which each round runs them.
-var All = []Contender{tokenactor, xoauth2, google, awsCache, rwMutex, channelActor, authorize, limit, harness}
+var All = []Contender{
+	tokenactor, unjittered, xoauth2, xoauth2Recipe, google, googleBlocking, awsCache, smithyCache, smithyAsync,
+	azurePolicy, gopherProvider, rwMutex, channelActor, bboltBatch, bboltTuned, authorize, limit, harness,
+}
 
 // Close stops what Open made, if there is anything to stop.
 func Close(subject any) error {

@@ -7,15 +7,18 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// Its own default skew of 10 s. ReuseTokenSource is what Config.TokenSource and
-// clientcredentials give out as well.
+// ReuseTokenSource is what Config.TokenSource and clientcredentials give out as
+// well; 10 s of skew are its own default, others are had WithExpiry.
 var xoauth2 = Contender{
 	Name:   "oauth2",
 	About:  "x/oauth2: ReuseTokenSource, Token(); oauth2.Transport",
 	Module: "golang.org/x/oauth2",
-	Open: func(login Login) (any, error) {
-		return &tokenSource{oauth2.ReuseTokenSource(nil, loginSource(login))}, nil
-	},
+	Open:   func(job Job) (any, error) { return reuse(nil, job), nil },
+}
+
+// reuse gives a source that begins with t.
+func reuse(t *oauth2.Token, job Job) tokenSource {
+	return tokenSource{oauth2.ReuseTokenSourceWithExpiry(t, loginSource(job.Login), job.Skew)}
 }
 
 // loginSource drops the context, for which oauth2.TokenSource has no place.
@@ -28,7 +31,7 @@ func (l loginSource) Token() (*oauth2.Token, error) {
 
 type tokenSource struct{ oauth2.TokenSource }
 
-func (s *tokenSource) Reads(_ context.Context, n int) (string, error) {
+func (s tokenSource) Reads(_ context.Context, n int) (string, error) {
 	source := s.TokenSource
 	var token *oauth2.Token
 	for range n {
@@ -40,6 +43,6 @@ func (s *tokenSource) Reads(_ context.Context, n int) (string, error) {
 	return token.AccessToken, nil
 }
 
-func (s *tokenSource) Transport(base http.RoundTripper) (http.RoundTripper, error) {
+func (s tokenSource) Transport(base http.RoundTripper) (http.RoundTripper, error) {
 	return &oauth2.Transport{Source: s.TokenSource, Base: base}, nil
 }

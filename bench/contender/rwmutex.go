@@ -10,30 +10,34 @@ import (
 )
 
 // What most programs write themselves, written well: the lock is never held over
-// a login, a waiter leaves when its context ends, and the expiry is compared on
-// the monotonic clock alone, which is half the price of time.Now.
+// a login, a waiter leaves when its context ends, a rejected token is compared with
+// the current one, and the expiry is compared on the monotonic clock alone, which is
+// half the price of time.Now.
 var rwMutex = Contender{
 	Name:  "rwmutex",
 	About: "by hand: sync.RWMutex, x/sync singleflight; Request.Clone, Header.Set",
-	Open:  func(login Login) (any, error) { return &lockedToken{login: login}, nil },
+	Open:  func(job Job) (any, error) { return &lockedToken{job: job}, nil },
 }
 
 type lockedToken struct {
-	login  Login
+	job    Job
 	flight singleflight.Group
 
 	mu    sync.RWMutex
 	token *heldToken
 }
 
-func (l *lockedToken) Token(ctx context.Context) (*heldToken, error) {
+func (l *lockedToken) Token(ctx context.Context) (*heldToken, error) { return l.Renew(ctx, nil) }
+
+// Renew gives a token that is not the rejected one.
+func (l *lockedToken) Renew(ctx context.Context, rejected *heldToken) (*heldToken, error) {
 	l.mu.RLock()
 	token := l.token
 	l.mu.RUnlock()
-	if token != nil && time.Until(token.Expiry) > skew {
+	if token != rejected && time.Until(token.Expiry) > l.job.Skew {
 		return token, nil
 	}
-	resc := l.flight.DoChan("", l.refresh)
+	resc := l.flight.DoChan("", func() (any, error) { return l.refresh(token) })
 	select {
 	case res := <-resc:
 		if res.Err != nil {
@@ -45,8 +49,15 @@ func (l *lockedToken) Token(ctx context.Context) (*heldToken, error) {
 	}
 }
 
-func (l *lockedToken) refresh() (any, error) {
-	t, err := l.login(context.Background())
+// refresh replaces that token, unless a flight that has just ended did.
+func (l *lockedToken) refresh(old *heldToken) (any, error) {
+	l.mu.RLock()
+	token := l.token
+	l.mu.RUnlock()
+	if token != old {
+		return token, nil
+	}
+	t, err := l.job.Login(context.Background())
 	if err != nil {
 		return nil, err
 	}
@@ -65,6 +76,10 @@ func (l *lockedToken) Reads(ctx context.Context, n int) (string, error) {
 		}
 	}
 	return token.Access, nil
+}
+
+func (l *lockedToken) Request(ctx context.Context, send Send) error {
+	return heldRequest(ctx, l.Renew, send)
 }
 
 func (l *lockedToken) Transport(base http.RoundTripper) (http.RoundTripper, error) {

@@ -16,15 +16,20 @@ import (
 // client is the row harness. The server is a process of its own, so that this
 // process's time is the client's alone. All contenders send equally many requests,
 // over the same open connections, one for each worker. Requests per second depend
-// on the server too, which has its part of the same processors.
+// on the server too, which has its part of the same processors. With 1,000 workers
+// and more, what the decorator adds is measured by itself: see added.
 var Crawl = Scene{
-	Name:    "crawl",
-	About:   "GET over loopback by so many workers at once: the client's CPU time, and the requests per second",
-	Metrics: []Metric{{"cpu_us/request", "µs"}, {"requests/s", "requests/s"}},
+	Name:  "crawl",
+	About: "GET over loopback by so many workers at once: the client's CPU time, and the requests per second",
+	Metrics: []Metric{
+		{Name: "cpu_us/request", Unit: "µs"}, {Name: "requests/s", Unit: "requests/s", More: true}, {Name: "added_us/request", Unit: "µs"},
+	},
+	Ratio:   "cpu_us/request",
 	Callers: []int{64, 1000},
+	Quick:   []int{64},
 	Least:   1,
 	Noun:    "worker",
-	Longer:  8,
+	Longer:  6,
 	Open: func(_ context.Context, workers int) (*Stage, error) {
 		if cpuTime() == 0 {
 			return nil, errors.New("this system does not tell the CPU time of a process; pick other scenes with -scene")
@@ -54,7 +59,7 @@ func (f *field) close() error {
 func (f *field) crawl(ctx context.Context, c contender.Contender, d time.Duration) (Sample, error) {
 	subject, err := open(c, accessToken)
 	if err != nil {
-		return nil, err
+		return Sample{}, err
 	}
 	rt, err := subject.transport(f.pool)
 	client := &http.Client{Transport: rt}
@@ -62,7 +67,7 @@ func (f *field) crawl(ctx context.Context, c contender.Contender, d time.Duratio
 		err = get(ctx, client, f.server.url+private)
 	}
 	if err != nil {
-		return nil, errors.Join(err, subject.close())
+		return Sample{}, errors.Join(err, subject.close())
 	}
 	s, err := f.spend(d, func(n int) *Crew {
 		warm := func() { _ = get(ctx, client, f.server.url) } // an error comes again in the work
@@ -75,10 +80,14 @@ func (f *field) crawl(ctx context.Context, c contender.Contender, d time.Duratio
 			return nil
 		})
 	})
-	return Sample{
+	v := map[string]float64{
 		"cpu_us/request": s.perCall(s.cpu, time.Microsecond),
 		"requests/s":     float64(s.calls) / s.wall.Seconds(),
-	}, errors.Join(err, subject.close())
+	}
+	if err == nil && f.workers >= addedFrom {
+		v["added_us/request"], err = added(ctx, subject, addedLonger*d)
+	}
+	return values(v), errors.Join(err, subject.close())
 }
 
 func (f *field) spend(d time.Duration, crew func(calls int) *Crew) (spent, error) {

@@ -15,19 +15,22 @@ import (
 var Read = Scene{
 	Name:    "read",
 	About:   "a valid token, read by all callers at once: wall time ÷ all their reads",
-	Metrics: []Metric{{"ns/op", "ns"}, {"allocs/op", "allocs"}},
+	Metrics: []Metric{{Name: "ns/op", Unit: "ns"}, {Name: "allocs/op", Unit: "allocs"}},
+	Ratio:   "ns/op",
 	Callers: []int{1, 2, 100, 10_000},
+	Quick:   []int{1, 100},
 	Least:   1,
 	Noun:    "caller",
+	Longer:  1,
 	Open: func(_ context.Context, callers int) (*Stage, error) {
 		return &Stage{Goroutines: callers, Run: func(ctx context.Context, c contender.Contender, d time.Duration) (Sample, error) {
 			r, err := NewReading(ctx, c)
 			if err != nil {
-				return nil, err
+				return Sample{}, err
 			}
 			s, err := fill(callers, d, func(n int) *Crew { return r.Crew(ctx, callers, n) })
 			allocs, _ := s.eachAllocates()
-			return Sample{"ns/op": s.perCall(s.wall, time.Nanosecond), "allocs/op": allocs}, errors.Join(err, r.Close())
+			return values(map[string]float64{"ns/op": s.perCall(s.wall, time.Nanosecond), "allocs/op": allocs}), errors.Join(err, r.Close())
 		}}, nil
 	},
 }
@@ -39,6 +42,9 @@ type Reader interface {
 	// goroutines call it, with a context that can end, as that of a request.
 	Reads(ctx context.Context, n int) (string, error)
 }
+
+// noReads is why a contender that is no Reader cannot do a scene.
+const noReads = "it has no call for a token"
 
 // A Reading is one contender with a valid token at hand.
 type Reading struct {
@@ -53,9 +59,9 @@ func NewReading(ctx context.Context, c contender.Contender) (*Reading, error) {
 	if err != nil {
 		return nil, err
 	}
-	reader, ok := s.made.(Reader)
-	if !ok {
-		return nil, errors.Join(Cannot("it has no reads"), s.close())
+	reader, err := as[Reader](s.made, noReads)
+	if err != nil {
+		return nil, errors.Join(err, s.close())
 	}
 	r := &Reading{s, reader}
 	if err := r.reads(ctx, 1); err != nil {

@@ -36,8 +36,8 @@ func (c *counter) Close() error { c.closed.Add(1); return nil }
 
 func counting(token string, spares bool) (contender.Contender, *counter) {
 	c := &counter{token: token, spares: spares, calls: new(atomic.Int64), reads: new(atomic.Int64), closed: new(atomic.Int64)}
-	return contender.Contender{Name: "counter", Open: func(l contender.Login) (any, error) {
-		c.login = l
+	return contender.Contender{Name: "counter", Open: func(job contender.Job) (any, error) {
+		c.login = job.Login
 		return c, nil
 	}}, c
 }
@@ -83,7 +83,7 @@ func TestSecondLoginIsAnError(t *testing.T) {
 func TestContenderThatCannotRead(t *testing.T) {
 	_, c := counting(accessToken, false)
 	closer := struct{ io.Closer }{c} // hides Reads
-	made := contender.Contender{Open: func(contender.Login) (any, error) { return closer, nil }}
+	made := contender.Contender{Open: func(contender.Job) (any, error) { return closer, nil }}
 	_, err := runOnce(t, Read, made, 1, time.Millisecond)
 	if reason, ok := errors.AsType[Cannot](err); !ok || reason == "" {
 		t.Errorf("a contender without reads: %v, want Cannot with a reason", err)

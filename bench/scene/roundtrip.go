@@ -31,18 +31,21 @@ func roundTripScene(name string, tokenBytes int, about string) Scene {
 	return Scene{
 		Name:    name,
 		About:   about,
-		Metrics: []Metric{{"ns/op", "ns"}, {"B/op", "B"}, {"allocs/op", "allocs"}},
+		Metrics: []Metric{{Name: "ns/op", Unit: "ns"}, {Name: "B/op", Unit: "B"}, {Name: "allocs/op", Unit: "allocs"}},
+		Ratio:   "ns/op",
 		Callers: []int{0, 4, 12},
+		Quick:   []int{4},
 		Noun:    "header",
+		Longer:  1,
 		Open: func(_ context.Context, headers int) (*Stage, error) {
 			return &Stage{Goroutines: 1, Run: func(ctx context.Context, c contender.Contender, d time.Duration) (Sample, error) {
 				t, err := NewTrip(ctx, c, headers, tokenBytes)
 				if err != nil {
-					return nil, err
+					return Sample{}, err
 				}
 				s, err := fill(1, d, t.Crew)
 				allocs, bytes := s.eachAllocates()
-				return Sample{"ns/op": s.perCall(s.wall, time.Nanosecond), "B/op": bytes, "allocs/op": allocs}, errors.Join(err, t.Close())
+				return values(map[string]float64{"ns/op": s.perCall(s.wall, time.Nanosecond), "B/op": bytes, "allocs/op": allocs}), errors.Join(err, t.Close())
 			}}, nil
 		},
 	}

@@ -12,7 +12,7 @@ import (
 
 // decorator is a contender whose RoundTripper the test gives.
 func decorator(around func(base http.RoundTripper) http.RoundTripper) contender.Contender {
-	return contender.Contender{Name: "fake", Open: func(contender.Login) (any, error) { return decorating(around), nil }}
+	return contender.Contender{Name: "fake", Open: func(contender.Job) (any, error) { return decorating(around), nil }}
 }
 
 type decorating func(base http.RoundTripper) http.RoundTripper

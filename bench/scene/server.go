@@ -44,8 +44,10 @@ func answer(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusUnauthorized)
 		return
 	}
-	_, _ = io.WriteString(w, `{"id": 1, "total": "12.50", "currency": "EUR"}`)
+	_, _ = io.WriteString(w, page)
 }
+
+const page = `{"id": 1, "total": "12.50", "currency": "EUR"}`
 
 // A server is such a process.
 type server struct {

@@ -14,6 +14,9 @@ import (
 // accessToken is of the usual size of an opaque token.
 const accessToken = "an-opaque-access-token-of-the-usual-forty-odd-bytes"
 
+// skew is tokenactor's and x/oauth2's default for tokens of an hour.
+const skew = 10 * time.Second
+
 // A subject is a contender set up, with a token of one hour to be had.
 type subject struct {
 	made   any
@@ -22,12 +25,22 @@ type subject struct {
 
 func open(c contender.Contender, access string) (*subject, error) {
 	s := new(subject)
-	made, err := c.Open(func(context.Context) (contender.Token, error) {
+	made, err := c.Open(contender.Job{Skew: skew, Login: func(context.Context) (contender.Token, error) {
 		s.logins.Add(1)
 		return contender.Token{Access: access, Expiry: time.Now().Add(time.Hour)}, nil
-	})
+	}})
 	s.made = made
 	return s, err
+}
+
+// as gives what a contender made as what a scene needs, or the reason why it
+// cannot.
+func as[T any](made any, lacks string) (T, error) {
+	t, ok := made.(T)
+	if !ok {
+		return t, Cannot(lacks)
+	}
+	return t, nil
 }
 
 // A Decorator is a contender that puts its token into requests.
@@ -37,9 +50,9 @@ type Decorator interface {
 }
 
 func (s *subject) transport(base http.RoundTripper) (http.RoundTripper, error) {
-	d, ok := s.made.(Decorator)
-	if !ok {
-		return nil, Cannot("it offers no http.RoundTripper")
+	d, err := as[Decorator](s.made, "it offers no http.RoundTripper")
+	if err != nil {
+		return nil, err
 	}
 	return d.Transport(base)
 }
