@@ -35,6 +35,7 @@ type world struct {
 	saveLimit time.Duration // 0: none
 	durable   bool          // there is a Store
 	leased    bool          // there is a Locker
+	spare     *work         // of the last machine that was done with its own: a start-up makes a million
 }
 
 // settings are shared by all credentials of one Policy and group.

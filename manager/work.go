@@ -69,7 +69,10 @@ type waiter struct {
 // doing gives the work, made where there is none.
 func (m *machine) doing() *work {
 	if m.work == nil {
-		m.work = &work{}
+		if m.work = m.set.spare; m.work == nil {
+			m.work = &work{}
+		}
+		m.set.spare = nil
 	}
 	return m.work
 }
@@ -83,4 +86,6 @@ func (m *machine) settle() {
 		return
 	}
 	m.work = nil
+	*w = work{}
+	m.set.spare = w
 }

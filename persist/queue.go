@@ -85,8 +85,29 @@ func (q *queue) remove(c *call) bool {
 // answer gives each write of calls that has no error of its own err, and lets
 // the callers go.
 func answer(calls []*call, err error) {
+	if err != nil {
+		recant(calls)
+	}
 	for _, c := range calls {
 		fill(c.errs, err)
 		close(c.donec)
+	}
+}
+
+// recant takes back each conflict with a write in the same transaction, which has
+// failed: it may be that nothing else stands in the way.
+func recant(calls []*call) {
+	stored := make(map[string]bool)
+	for _, c := range calls {
+		for _, e := range c.entries {
+			stored[e.Name] = stored[e.Name] || *e.err == nil
+		}
+	}
+	for _, c := range calls {
+		for _, e := range c.entries {
+			if *e.err == manager.ErrConflict && stored[e.Name] {
+				*e.err = nil
+			}
+		}
 	}
 }

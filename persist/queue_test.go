@@ -136,7 +136,8 @@ func TestSaveHandsTheTurnOn(t *testing.T) {
 	})
 }
 
-// When the commit fails, each Save that was in it has the error.
+// When the commit fails, each Save that was in it has the error, and so has one
+// that was in conflict with nothing but a write that is now undone.
 func TestCommitFailsForAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := opened(t)
@@ -151,9 +152,10 @@ func TestCommitFailsForAll(t *testing.T) {
 		first := begun(t.Context(), db, large)
 		second := begun(t.Context(), db, one("b", 0, "b"))
 		third := begun(t.Context(), db, one("c", 1, "conflict"))
+		fourth := begun(t.Context(), db, one("b", 0, "after the second"))
 		db.writing.Unlock()
-		for i, want := range []error{berrors.ErrMaxSizeReached, berrors.ErrMaxSizeReached, manager.ErrConflict} {
-			if err := []func() []error{first, second, third}[i]()[0]; !errors.Is(err, want) {
+		for i, want := range []error{berrors.ErrMaxSizeReached, berrors.ErrMaxSizeReached, manager.ErrConflict, berrors.ErrMaxSizeReached} {
+			if err := []func() []error{first, second, third, fourth}[i]()[0]; !errors.Is(err, want) {
 				t.Errorf("Save %d: %v, want %v", i, err, want)
 			}
 		}

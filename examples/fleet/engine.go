@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/redis/go-redis/v9"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
@@ -15,6 +16,7 @@ import (
 	"example.com/tokenactor/manager"
 	"example.com/tokenactor/persist"
 	"example.com/tokenactor/persist/etcdstore"
+	"example.com/tokenactor/persist/postgresstore"
 	"example.com/tokenactor/persist/redisstore"
 )
 
@@ -25,9 +27,22 @@ type engine struct {
 	open   func(ctx context.Context, where string) (manager.Store, func() error, error)
 }
 
+// prepare makes what the engine must have before the first process comes.
+func prepare(ctx context.Context, where string) error {
+	if !strings.HasPrefix(where, "postgres://") {
+		return nil
+	}
+	store, closeStore, err := openPostgres(ctx, where)
+	if err != nil {
+		return err
+	}
+	return errors.Join(store.(*postgresstore.Store).CreateTable(ctx), closeStore())
+}
+
 var known = []engine{
 	{"", "FILE", openFile},
 	{"redis", "redis://HOST:PORT", openRedis},
+	{"postgres", "postgres://USER@HOST:PORT/DATABASE", openPostgres},
 	{"etcd", "etcd://HOST:PORT,HOST:PORT,…", openEtcd},
 }
 
@@ -54,6 +69,23 @@ func openRedis(_ context.Context, url string) (manager.Store, func() error, erro
 		return nil, nil, errors.Join(err, client.Close())
 	}
 	return store, closeBoth(store, client), nil
+}
+
+func openPostgres(ctx context.Context, url string) (manager.Store, func() error, error) {
+	pool, err := pgxpool.New(ctx, url)
+	if err != nil {
+		return nil, nil, err
+	}
+	store, err := postgresstore.New(pool, postgresstore.Options{Lease: leaseLife})
+	if err != nil {
+		pool.Close()
+		return nil, nil, err
+	}
+	return store, func() error {
+		err := store.Close()
+		pool.Close()
+		return err
+	}, nil
 }
 
 func openEtcd(_ context.Context, url string) (manager.Store, func() error, error) {

@@ -76,6 +76,12 @@ func TestRedis(t *testing.T) {
 	crawl(t, "redis://"+addr, func(stop <-chan struct{}) { upsetServer(stop, server) })
 }
 
+func TestPostgres(t *testing.T) {
+	t.Parallel()
+	url, server := enginetest.Postgres(t)
+	crawl(t, url, func(stop <-chan struct{}) { upsetServer(stop, server) })
+}
+
 func TestEtcd(t *testing.T) {
 	t.Parallel()
 	endpoints, servers := enginetest.Etcd(t, 3)

@@ -25,6 +25,9 @@ func rally(ctx context.Context, o options, out io.Writer) (result, error) {
 		defer os.RemoveAll(folder)
 		o.store = filepath.Join(folder, "tokens.db")
 	}
+	if err := prepare(ctx, o.store); err != nil {
+		return result{}, err
+	}
 	srv := tokentest.New(tokentest.Options{Life: o.life, Latency: latency, APILatency: 25 * time.Millisecond, Log: 1 << 14})
 	defer srv.Close()
 	if err := srv.Start(); err != nil {

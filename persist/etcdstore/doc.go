@@ -11,7 +11,8 @@
 // Each credential is a key. Its version, which etcd counts, is the revision of the
 // snapshot, so that one transaction compares it, and the holder of the lease, and
 // puts the record. A refresh costs five round trips (lease, load, mark, answer,
-// unlock), a read of a valid token none.
+// unlock), a read of a valid token none. One more renews, or makes, the etcd lease where
+// that was done longer ago than an eighth of Options.Lease.
 //
 // # Concurrency
 //
@@ -27,8 +28,10 @@
 // What etcd acknowledges is on the disks of a majority of its nodes, marks and leases
 // alike, and survives the loss of a minority. Reads are linearizable. A node that is
 // cut off from the majority answers nothing: a token in memory is served meanwhile,
-// and a due renewal waits. A cluster restored from a backup loses what came after it,
-// with the logins that were renewed since.
+// a due renewal that spends a refresh token waits, and one that spends none goes ahead.
+// Set DialKeepAliveTime and DialKeepAliveTimeout in the client's Config, or it waits for
+// a node that was stopped without a word. A cluster restored from a backup loses what
+// came after it, with the logins that were renewed since.
 //
 // etcd keeps the history of its keys until it is compacted: run it with
 // auto-compaction, or a million renewals an hour fill its quota.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
@@ -85,7 +86,8 @@ type session struct {
 
 	turn    chan struct{} // holds one while etcd is asked: nobody can do without the answer
 	id      clientv3.LeaseID
-	renewed time.Time
+	renewed tenure.Instant
+	closed  bool
 }
 
 func (s *session) lock(ctx context.Context) error {
@@ -105,8 +107,11 @@ func (s *session) get(ctx context.Context, life time.Duration) (clientv3.LeaseID
 		return clientv3.NoLease, err
 	}
 	defer s.unlock()
-	if s.id != clientv3.NoLease {
-		if time.Since(s.renewed) < s.slack {
+	if s.closed {
+		return clientv3.NoLease, fs.ErrClosed
+	}
+	if since := s.renewed.Since(); s.id != clientv3.NoLease && since < life+s.slack { // else it has ended
+		if since < s.slack {
 			return s.id, nil
 		}
 		err := s.prolong(ctx)
@@ -114,7 +119,7 @@ func (s *session) get(ctx context.Context, life time.Duration) (clientv3.LeaseID
 			return s.id, err
 		}
 	}
-	asked := time.Now()
+	asked := tenure.Now()
 	seconds := (life + s.slack + time.Second - 1) / time.Second
 	answer, err := s.client.Grant(ctx, int64(seconds))
 	if err != nil {
@@ -137,7 +142,7 @@ func (s *session) renew(ctx context.Context) error {
 }
 
 func (s *session) prolong(ctx context.Context) error {
-	asked := time.Now()
+	asked := tenure.Now()
 	_, err := s.client.KeepAliveOnce(ctx, s.id)
 	switch {
 	case err == nil:
@@ -167,6 +172,7 @@ func (s *session) end() error {
 		return fmt.Errorf("etcdstore: the lease of this process ends by itself: %w", err)
 	}
 	defer s.unlock()
+	s.closed = true
 	if s.id == clientv3.NoLease {
 		return nil
 	}

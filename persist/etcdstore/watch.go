@@ -63,7 +63,8 @@ func (s *Store) follow(ctx context.Context, since int64, f func(name string, rev
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	records, leases := s.key(""), s.leaseKey("")
-	news := s.client.Watch(clientv3.WithRequireLeader(ctx), s.prefix, clientv3.WithPrefix(), clientv3.WithRev(since+1))
+	news := s.client.Watch(clientv3.WithRequireLeader(ctx), s.prefix, clientv3.WithPrefix(),
+		clientv3.WithCreatedNotify(), clientv3.WithRev(since+1))
 	for answer := range news {
 		if err := answer.Err(); err != nil {
 			if answer.CompactRevision > 0 {
@@ -80,7 +81,9 @@ func (s *Store) follow(ctx context.Context, since int64, f func(name string, rev
 				s.keeper.Freed(name)
 			}
 		}
-		s.reached(answer.Header.Revision)
+		if n := len(answer.Events); n > 0 { // its header is of a later moment, and more may come from before that
+			s.reached(answer.Events[n-1].Kv.ModRevision)
+		}
 	}
 	if err := ctx.Err(); err != nil {
 		return err

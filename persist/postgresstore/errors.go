@@ -15,6 +15,8 @@ const (
 	noSchema         = "3F000"
 	noRight          = "42501"
 	noColumn         = "42703"
+	noFunction       = "42883" // for columns of these types
+	wrongType        = "42804"
 	noTable          = "42P01"
 	noStatement      = "26000"
 	statementIsThere = "42P05"
@@ -29,13 +31,17 @@ var advice = map[string]string{
 	noDatabase:       "look at the database in the pool's configuration",
 	noSchema:         "make the schema first",
 	noRight:          "grant the role SELECT, INSERT and UPDATE on the table and USAGE on its schema; CREATE on that for CreateTable",
-	noColumn:         "the table is not one of this package: name another in Options.Table",
+	noColumn:         anothers,
+	noFunction:       anothers,
+	wrongType:        anothers,
 	noTable:          "call CreateTable, or run the SQL that Schema gives, or name the table in Options.Table",
 	noStatement:      pooler,
 	statementIsThere: pooler,
 	readOnly:         "this is a standby: connect to the primary, such as by target_session_attrs=read-write",
 	tooMany:          "give the pools of all processes together fewer connections than max_connections",
 }
+
+const anothers = "the table is not one of this package: name another in Options.Table"
 
 const pooler = "behind a pooler that shares connections, set default_query_exec_mode=exec"
 

@@ -3,6 +3,7 @@ package postgresstore_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -63,6 +64,7 @@ func TestConformance(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	const lease = 6 * time.Second // a third of it is how long one that is lost goes unnoticed
 	url, _ := enginetest.Postgres(t)
 	admin := connect(t, url)
 	exec(t, admin, `CREATE SCHEMA "A schema"`)
@@ -71,8 +73,8 @@ func TestConformance(t *testing.T) {
 		o           postgresstore.Options
 		change      func(*pgxpool.Config)
 	}{
-		{"plain", `tokenactor`, postgresstore.Options{}, func(*pgxpool.Config) {}},
-		{"sealed", `"A schema"."select ""TABLE""; --"`, postgresstore.Options{Sealer: sealer, Table: `A schema.select "TABLE"; --`}, func(c *pgxpool.Config) {
+		{"plain", `tokenactor`, postgresstore.Options{Lease: lease}, func(*pgxpool.Config) {}},
+		{"sealed", `"A schema"."select ""TABLE""; --"`, postgresstore.Options{Sealer: sealer, Table: `A schema.select "TABLE"; --`, Lease: lease}, func(c *pgxpool.Config) {
 			c.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
 			c.ConnConfig.RuntimeParams["default_transaction_isolation"] = "serializable"
 			c.ConnConfig.RuntimeParams["default_transaction_read_only"] = "on"

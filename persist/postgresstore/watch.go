@@ -20,8 +20,9 @@ const silence = 5 * time.Second
 const longRead = time.Minute
 
 // Watch tells of the writes of all processes until ctx ends, on a connection that it
-// takes from the pool for good. It reconnects by itself, and then tells of all
-// revisions, for some news was missed. What the operator has to mend is an error.
+// takes from the pool for good. It reconnects by itself, and then tells of the revisions
+// of all names that the Store was asked for, for some news was missed. What the operator
+// has to mend is an error.
 func (s *Store) Watch(ctx context.Context, f func(name string, revision uint64)) error {
 	l := listener{Store: s, f: f}
 	for ctx.Err() == nil {
@@ -93,32 +94,44 @@ func (l *listener) disconnect() {
 	_ = l.conn.Close(ctx)
 }
 
-// subscribe listens, and tries on a channel of its own whether it hears.
+// subscribe listens, and tries on a channel of its own whether it hears what another
+// connection says. With a pooler between, LISTEN succeeds and is another's next.
 func (l *listener) subscribe(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, silence)
+	trying, cancel := context.WithTimeout(ctx, silence)
 	defer cancel()
 	own := "tokenactor_" + rand.Text()
 	for _, channel := range []string{l.channel, own} {
-		if _, err := l.conn.Exec(ctx, "LISTEN "+pgx.Identifier{channel}.Sanitize()); err != nil {
+		if _, err := l.conn.Exec(trying, "LISTEN "+pgx.Identifier{channel}.Sanitize()); err != nil {
 			return err
 		}
 	}
-	if _, err := l.conn.Exec(ctx, "SELECT pg_notify($1, '')", own); err != nil {
+	if _, err := l.pool.Exec(trying, "SELECT pg_notify($1, '')", own); err != nil {
 		return err
 	}
 	for {
-		switch news, err := l.conn.WaitForNotification(ctx); {
-		case err == nil && news.Channel == own:
-			return nil
-		case err != nil && ctx.Err() != nil:
-			return errDeaf
-		case err != nil:
+		news, err := l.conn.WaitForNotification(trying)
+		switch {
+		case err != nil && trying.Err() == nil:
 			return err
+		case err != nil:
+			if err := l.test(ctx); err != nil {
+				return err
+			}
+			return errDeaf
+		case news.Channel == own:
+			return nil
 		}
 	}
 }
 
-// missed tells of what nobody told: of all, or at first of what was asked for before.
+// test asks for a sign of life.
+func (l *listener) test(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, silence)
+	defer cancel()
+	return l.conn.Ping(ctx)
+}
+
+// missed tells of what nobody told, of all that was asked for.
 func (l *listener) missed(ctx context.Context) error {
 	names, all := l.early.All()
 	if all {
@@ -160,10 +173,7 @@ func (l *listener) receive(ctx context.Context) (*pgconn.Notification, error) {
 		if err == nil || !silent || ctx.Err() != nil {
 			return news, err
 		}
-		testing, cancel := context.WithTimeout(ctx, silence)
-		err = l.conn.Ping(testing)
-		cancel()
-		if err != nil {
+		if err := l.test(ctx); err != nil {
 			return nil, err
 		}
 	}

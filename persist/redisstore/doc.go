@@ -9,7 +9,7 @@
 //	m, err := manager.New(manager.Config{Store: store})
 //
 // Each credential is a hash, its lease a key beside it with the same hash tag, so
-// that on a cluster one script sees both. Two scripts do all that must be atomic;
+// that on a cluster one script sees both. Scripts do all that must be atomic;
 // times are the server's. A refresh costs five round trips (lease, load, mark, answer,
 // unlock), a read of a valid token none.
 //
@@ -20,7 +20,9 @@
 //  2. A write is compared, judged by its lease, and stored in one script. One that
 //     fails takes no other of its batch with it.
 //  3. One goroutine renews all leases, while there are any. Watch takes a
-//     connection of its own; nothing else holds one between two calls.
+//     connection of its own; nothing else holds one between two calls. After an
+//     interruption it asks for the revisions of the names that the Store was asked
+//     for, of all where those are more than 10,000.
 //
 // # Durability
 //
@@ -29,10 +31,18 @@
 // second: a new refresh token, or the mark that says that one was spent.
 //
 // A failover loses what the replica had not received, marks and leases too, and then
-// two processes may send one refresh token: the login may be lost. Options.Replicas
-// has each save wait for replicas, which narrows that window and does not close it.
-// Where that is too much of a risk use etcd or PostgreSQL. Never let Redis evict
-// (maxmemory-policy noeviction): credentials have no copy.
+// two processes may send one refresh token: the login may be lost. min-replicas-to-write
+// narrows that window and does not close it. Where that is too much of a risk use etcd
+// or PostgreSQL. Never let Redis evict (maxmemory-policy noeviction): credentials have
+// no copy. A client that reads from replicas is refused, for they give what was true
+// before.
+//
+// # When Redis is away
+//
+// A token in memory is served, a due renewal that spends a refresh token waits, one that
+// spends none goes ahead. The client has limits of its own for each command and sends
+// some again, which does no harm; set ContextTimeoutEnabled in its options, or a call
+// may outlast its context by ReadTimeout.
 //
 // # Errors
 //

@@ -19,9 +19,9 @@ const scanPage = 1000
 // told as it was or as it is.
 func (s *Store) Scan(ctx context.Context, f func(name string, snapshot manager.Snapshot) error) error {
 	var bad []error
-	err := s.pages(ctx, func(client redis.Cmdable, keys []string) error {
+	err := s.pages(ctx, func(keys []string) error {
 		answers := make([]*redis.SliceCmd, len(keys))
-		if _, err := client.Pipelined(ctx, func(p redis.Pipeliner) error {
+		if _, err := s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
 			for i, key := range keys {
 				answers[i] = p.HMGet(ctx, key, fieldRevision, fieldRecord)
 			}
@@ -54,21 +54,22 @@ func (s *Store) Scan(ctx context.Context, f func(name string, snapshot manager.S
 
 // revisions tells f of every record's revision.
 func (s *Store) revisions(ctx context.Context, f func(name string, revision uint64)) error {
-	return s.pages(ctx, func(client redis.Cmdable, keys []string) error { return s.tell(ctx, client, keys, f) })
+	return s.pages(ctx, func(keys []string) error { return s.tell(ctx, keys, f) })
 }
 
 // tell tells f of the revisions of these records.
-func (s *Store) tell(ctx context.Context, client redis.Cmdable, keys []string, f func(name string, revision uint64)) error {
+func (s *Store) tell(ctx context.Context, keys []string, f func(name string, revision uint64)) error {
 	answers := make([]*redis.StringCmd, len(keys))
-	if _, err := client.Pipelined(ctx, func(p redis.Pipeliner) error {
+	_, _ = s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, key := range keys {
 			answers[i] = p.HGet(ctx, key, fieldRevision)
 		}
 		return nil
-	}); err != nil && !errors.Is(err, redis.Nil) && !perCommand(err) {
-		return err
-	}
+	})
 	for i, key := range keys {
+		if err := answers[i].Err(); err != nil && !perCommand(err) { // behind one of a command there may be another
+			return fmt.Errorf("redisstore: cannot listen: %w", err)
+		}
 		if revision, err := strconv.ParseUint(answers[i].Val(), 10, 64); err == nil {
 			name, _ := s.name(key)
 			f(name, revision)
@@ -77,15 +78,15 @@ func (s *Store) tell(ctx context.Context, client redis.Cmdable, keys []string, f
 	return nil
 }
 
-// pages calls f with the keys of all records, on the server that has them. SCAN may
-// give a key twice; f gets it once.
-func (s *Store) pages(ctx context.Context, f func(client redis.Cmdable, keys []string) error) error {
+// pages calls f with the keys of all records. SCAN may give a key twice, and so may two
+// servers while it moves from one to the other; f gets it once.
+func (s *Store) pages(ctx context.Context, f func(keys []string) error) error {
 	servers, err := s.servers(ctx)
 	if err != nil {
 		return fmt.Errorf("redisstore: cannot scan: %w", err)
 	}
+	seen := make(map[string]struct{})
 	for _, server := range servers {
-		seen := make(map[string]struct{})
 		for cursor, more := uint64(0), true; more; more = cursor != 0 {
 			var keys []string
 			if keys, cursor, err = server.Scan(ctx, cursor, s.pattern(), scanPage).Result(); err != nil {
@@ -101,7 +102,7 @@ func (s *Store) pages(ctx context.Context, f func(client redis.Cmdable, keys []s
 					page = append(page, key)
 				}
 			}
-			if err := f(server, page); err != nil {
+			if err := f(page); err != nil {
 				return err
 			}
 		}

@@ -10,16 +10,21 @@ import (
 type script struct{ *redis.Script }
 
 // save replaces a record if it has the revision that is expected, and if a lease is
-// named, only while that is held. KEYS: the record, its lease. ARGV: revision
-// expected, revision, record, owner of the lease or "", channel, news.
+// named, only while that is held. The client sends again what got no answer, so a write
+// that was carried out before is known by its number. KEYS: the record, its lease. ARGV:
+// revision expected, revision, record, owner of the lease or "", channel, news, number.
 var save = script{redis.NewScript(`
+local stored = redis.call('HMGET', KEYS[1], 'revision', 'write')
+if stored[1] == ARGV[2] and stored[2] == ARGV[7] then
+	return 'saved'
+end
 if ARGV[4] ~= '' and redis.call('GET', KEYS[2]) ~= ARGV[4] then
 	return 'lease'
 end
-if (redis.call('HGET', KEYS[1], 'revision') or '0') ~= ARGV[1] then
+if (stored[1] or '0') ~= ARGV[1] then
 	return 'conflict'
 end
-redis.call('HSET', KEYS[1], 'revision', ARGV[2], 'record', ARGV[3])
+redis.call('HSET', KEYS[1], 'revision', ARGV[2], 'record', ARGV[3], 'write', ARGV[7])
 redis.call('PUBLISH', ARGV[5], ARGV[6])
 return 'saved'`)}
 

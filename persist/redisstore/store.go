@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"strconv"
@@ -47,14 +48,18 @@ var (
 	_ manager.Watcher = (*Store)(nil)
 )
 
-// New makes a Store of the caller's client, which it does not close. It sends nothing
-// yet, so it works while Redis is away.
+// New makes a Store of the caller's client, which it does not close: a redis.Client,
+// also one of sentinels, or a redis.ClusterClient that reads from masters. It sends
+// nothing yet, so it works while Redis is away.
 func New(client redis.UniversalClient, o Options) (*Store, error) {
 	if o.Prefix == "" {
 		o.Prefix = "tokenactor:"
 	}
 	if strings.ContainsAny(o.Prefix, "{}") {
 		return nil, fmt.Errorf("redisstore: prefix %q: braces would change the hash tag of a key: leave them out", o.Prefix)
+	}
+	if err := suits(client); err != nil {
+		return nil, err
 	}
 	if o.Lease == 0 {
 		o.Lease = time.Minute
@@ -65,6 +70,19 @@ func New(client redis.UniversalClient, o Options) (*Store, error) {
 	s := &Store{client: client, prefix: o.Prefix, sealer: o.Sealer}
 	s.keeper = tenure.New(leases{s}, o.Lease)
 	return s, nil
+}
+
+// suits reports why a client cannot be trusted with credentials.
+func suits(client redis.UniversalClient) error {
+	switch c := client.(type) {
+	case *redis.Ring:
+		return errors.New("redisstore: a Ring looks elsewhere for the keys of a server that is away, and would find no login there: use a cluster")
+	case *redis.ClusterClient:
+		if c.Options().ReadOnly { // RouteByLatency and RouteRandomly set it
+			return errors.New("redisstore: a client that reads from replicas gives what was true before: make it without ReadOnly, RouteByLatency and RouteRandomly")
+		}
+	}
+	return nil
 }
 
 // Close gives up what the Store itself holds: the renewal of its leases. Close the
@@ -107,7 +125,7 @@ func (s *Store) Load(ctx context.Context, names []string) ([]manager.Snapshot, e
 func (s *Store) decode(name string, answer *redis.SliceCmd) (manager.Snapshot, error) {
 	fields, err := answer.Result()
 	if err != nil {
-		return manager.Snapshot{}, err
+		return manager.Snapshot{}, fmt.Errorf("redisstore: %w", err)
 	}
 	revision, _ := fields[0].(string)
 	data, ok := fields[1].(string)
@@ -150,7 +168,7 @@ func (s *Store) Save(ctx context.Context, writes []manager.Write) []error {
 		news := message{saved, w.Snapshot.Revision, w.Name}
 		of = append(of, i)
 		calls = append(calls, call{keys: []string{s.key(w.Name), s.leaseKey(w.Name)}, args: []any{w.Expect, w.Snapshot.Revision,
-			s.sealer.Append(nil, w.Name, w.Snapshot), owner, s.channel(), news.String()}})
+			s.sealer.Append(nil, w.Name, w.Snapshot), owner, s.channel(), news.String(), rand.Text()}})
 	}
 	for n, answer := range save.run(ctx, s.client, calls) {
 		errs[of[n]] = verdict(answer)

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	mathrand "math/rand/v2"
 	"net"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -43,10 +45,12 @@ func parseMessage(text string) (m message, ok bool) {
 const silence = 5 * time.Second
 
 // Watch tells of the writes of all processes until ctx ends. It reconnects by
-// itself, and then tells of all revisions, for some news was missed.
+// itself, and then tells of the revisions of all names that the Store was asked for, for
+// some news was missed.
 func (s *Store) Watch(ctx context.Context, f func(name string, revision uint64)) error {
 	l := listener{Store: s, f: f, sub: s.client.Subscribe(ctx, s.channel())}
-	defer func() { _ = l.sub.Close() }()
+	defer context.AfterFunc(ctx, l.close)() // the client waits for news without an eye on ctx
+	defer l.close()
 	defer s.keeper.Informed(false)
 	for ctx.Err() == nil {
 		received, err := l.sub.ReceiveTimeout(ctx, silence)
@@ -57,7 +61,7 @@ func (s *Store) Watch(ctx context.Context, f func(name string, revision uint64))
 			err = l.take(received.Payload)
 		}
 		if err == nil {
-			l.tested = false
+			l.tested, l.breaks = false, 0
 		} else if err := l.failed(ctx, err); err != nil {
 			return err
 		}
@@ -69,24 +73,40 @@ func (s *Store) Watch(ctx context.Context, f func(name string, revision uint64))
 type listener struct {
 	*Store
 	f      func(name string, revision uint64)
-	sub    *redis.PubSub
-	before bool // it was subscribed before
 	tested bool // a ping is under way
+	breaks int  // of the connection, one after the other
+
+	mu  sync.Mutex // sub, for close
+	sub *redis.PubSub
+}
+
+func (l *listener) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_ = l.sub.Close()
+}
+
+// reconnect makes another subscription; its error is the next Receive's.
+func (l *listener) reconnect(ctx context.Context) {
+	l.close()
+	sub := l.client.Subscribe(ctx, l.channel())
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sub = sub
 }
 
 // subscribed tells of what was missed.
 func (l *listener) subscribed(ctx context.Context) error {
 	l.keeper.Informed(true)
 	names, all := l.early.All()
-	if l.before || all {
+	if all {
 		return l.revisions(ctx, l.f)
 	}
-	l.before = true
 	keys := make([]string, len(names))
 	for i, name := range names {
 		keys[i] = l.key(name)
 	}
-	return l.tell(ctx, l.client, keys, l.f)
+	return l.tell(ctx, keys, l.f)
 }
 
 func (l *listener) take(text string) error {
@@ -116,9 +136,19 @@ func (l *listener) failed(ctx context.Context, err error) error {
 	}
 	l.keeper.Informed(false)
 	l.tested = false
-	_ = l.sub.Close()
-	l.sub = l.client.Subscribe(ctx, l.channel()) // which connects at the next Receive
-	return wait(ctx, 200*time.Millisecond)
+	if err := wait(ctx, pause(l.breaks)); err != nil {
+		return err
+	}
+	l.breaks++
+	l.reconnect(ctx)
+	return nil
+}
+
+// pause is how long to wait after so many breaks, one after the other: at first not
+// long, and not all processes at the same moment, for Redis has to bear their return.
+func pause(breaks int) time.Duration {
+	d := min(400*time.Millisecond<<min(breaks, 10), 10*time.Second)
+	return d/2 + mathrand.N(d/2)
 }
 
 func wait(ctx context.Context, d time.Duration) error {

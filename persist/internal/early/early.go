@@ -1,5 +1,6 @@
-// Package early notes which names a store was asked for before it listened to the
-// news of other processes: what was written to them in between is nobody's news.
+// Package early notes which names a store was asked for. What was written to them
+// while it did not listen to the news of other processes is nobody's news, and has to
+// be told when it listens, at first and again after each interruption.
 package early
 
 import "sync"
@@ -10,17 +11,16 @@ const most = 10_000
 // Names are those asked for so far. The zero value is ready. All methods may be
 // called by any number of goroutines.
 type Names struct {
-	mu       sync.Mutex
-	names    map[string]struct{}
-	many     bool
-	listened bool
+	mu    sync.Mutex
+	names map[string]struct{}
+	many  bool
 }
 
-// Note notes names, until All was called.
+// Note notes names.
 func (n *Names) Note(names ...string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.listened || n.many {
+	if n.many {
 		return
 	}
 	if n.names == nil {
@@ -34,15 +34,12 @@ func (n *Names) Note(names ...string) {
 	}
 }
 
-// All gives the names noted, and ends the noting. many: they are too many, or were
-// given before, tell of all that are stored.
+// All gives the names noted. many: they are too many, tell of all that are stored.
 func (n *Names) All() (names []string, many bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for name := range n.names {
 		names = append(names, name)
 	}
-	many = n.many || n.listened
-	n.names, n.many, n.listened = nil, false, true
-	return names, many
+	return names, n.many
 }

@@ -2,14 +2,15 @@ package tenure
 
 import "time"
 
-// An instant is a moment by both clocks of the machine. While it sleeps, one of
+// An Instant is a moment by both clocks of the machine. While it sleeps, one of
 // them stands still; and the other may be set.
-type instant struct{ at time.Time }
+type Instant struct{ at time.Time }
 
-func now() instant { return instant{time.Now()} }
+// Now is this moment.
+func Now() Instant { return Instant{time.Now()} }
 
-// since is the time since then by the clock that ran faster.
-func (i instant) since() time.Duration {
+// Since is the time since then by the clock that ran faster.
+func (i Instant) Since() time.Duration {
 	now := time.Now()
 	return max(now.Sub(i.at), now.Round(0).Sub(i.at.Round(0)))
 }

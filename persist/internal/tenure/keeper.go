@@ -62,7 +62,9 @@ func New(engine Engine, life time.Duration) *Keeper {
 // Close stops renewing. The leases that are still held are lost, and end by
 // themselves.
 func (k *Keeper) Close() {
-	k.end()
+	k.mu.Lock()
+	k.end() // from now on none is made
+	k.mu.Unlock()
 	k.wg.Wait()
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -79,13 +81,17 @@ func (k *Keeper) Lock(ctx context.Context, name string) (manager.Lease, error) {
 		return nil, err
 	}
 	claim := Claim{name, k.newOwner()}
-	for {
+	for late := false; ; {
 		freedc, leave := k.wait(name) // before asking, or the news may come between
 		l, holder, left, err := k.ask(ctx, claim)
+		if err != nil && late {
+			k.dropAsked(ctx, claim)
+		}
 		if l != nil || err != nil {
 			leave()
 			return l, err
 		}
+		late = holder == claim.Owner
 		again := time.NewTimer(min(left+time.Millisecond, k.pause()))
 		select {
 		case <-freedc:
@@ -96,6 +102,9 @@ func (k *Keeper) Lock(ctx context.Context, name string) (manager.Lease, error) {
 		}
 		again.Stop()
 		leave()
+		if err != nil && late {
+			k.dropAsked(ctx, claim)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -105,9 +114,9 @@ func (k *Keeper) Lock(ctx context.Context, name string) (manager.Lease, error) {
 // ask tries to take the lease. Neither lease nor error: holder has it, for so long.
 func (k *Keeper) ask(ctx context.Context, claim Claim) (l manager.Lease, holder string, left time.Duration, err error) {
 	if k.ended.Err() != nil {
-		return nil, "", 0, fmt.Errorf("the lease of %q: %w", claim.Name, fs.ErrClosed)
+		return nil, "", 0, k.closed(claim.Name)
 	}
-	sent := now()
+	sent := Now()
 	asking, cancel := context.WithTimeout(ctx, askLimit)
 	taken, holder, left, err := k.engine.Take(asking, claim.Name, claim.Owner, k.life)
 	cancel()
@@ -117,10 +126,19 @@ func (k *Keeper) ask(ctx context.Context, claim Claim) (l manager.Lease, holder 
 		return nil, "", 0, fmt.Errorf("the lease of %q: %w", claim.Name, err)
 	case !taken:
 		return nil, holder, left, nil
-	case sent.since() >= k.safe():
+	case sent.Since() >= k.safe():
 		return nil, claim.Owner, 0, nil // it came too late to be of use
 	}
-	return k.hold(claim, sent), "", 0, nil
+	held := k.hold(claim, sent)
+	if held == nil { // closed while the engine answered
+		k.dropAsked(ctx, claim)
+		return nil, "", 0, k.closed(claim.Name)
+	}
+	return held, "", 0, nil
+}
+
+func (k *Keeper) closed(name string) error {
+	return fmt.Errorf("the lease of %q: %w", name, fs.ErrClosed)
 }
 
 // dropAsked frees what a Take of unknown outcome may have taken.
@@ -201,10 +219,14 @@ func (k *Keeper) Freed(name string) {
 // safe is how much of a lease's life is counted on.
 func (k *Keeper) safe() time.Duration { return k.life - k.life/20 }
 
-func (k *Keeper) hold(c Claim, sent instant) *lease {
+// hold makes the lease; nil: there are no more after Close.
+func (k *Keeper) hold(c Claim, sent Instant) *lease {
 	l := &lease{keeper: k, claim: c, renewed: sent, lostc: make(chan struct{})}
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if k.ended.Err() != nil {
+		return nil
+	}
 	k.leases[c] = l
 	if !k.running {
 		k.running = true

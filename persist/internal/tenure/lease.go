@@ -14,7 +14,7 @@ type lease struct {
 	once   sync.Once // lostc
 
 	mu      sync.Mutex
-	renewed instant
+	renewed Instant
 }
 
 // Remaining is the time for which the lease is surely held.
@@ -24,7 +24,7 @@ func (l *lease) Remaining() time.Duration {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return max(l.keeper.safe()-l.renewed.since(), 0)
+	return max(l.keeper.safe()-l.renewed.Since(), 0)
 }
 
 // Lost is closed when the lease is no longer held.
@@ -52,7 +52,7 @@ func (l *lease) isLost() bool {
 	}
 }
 
-func (l *lease) extended(sent instant) {
+func (l *lease) extended(sent Instant) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.renewed = sent

@@ -10,14 +10,14 @@ import (
 func (k *Keeper) renew() {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	next := now() // the renewal, but for a lease that comes sooner to its end
+	next := Now() // the renewal, but for a lease that comes sooner to its end
 	pause := k.life / 3
 	for {
 		leases, end := k.sweep()
 		if leases == nil {
 			return
 		}
-		timer.Reset(min(max(pause-next.since(), 0), end))
+		timer.Reset(min(max(pause-next.Since(), 0), end))
 		select {
 		case <-timer.C:
 		case <-k.wakec:
@@ -25,11 +25,11 @@ func (k *Keeper) renew() {
 		case <-k.ended.Done():
 			return
 		}
-		if next.since() < pause {
+		if next.Since() < pause {
 			continue // a lease has come to its end
 		}
-		next, pause = now(), k.life/3
-		if !k.extend(leases) {
+		next, pause = Now(), k.life/3
+		if !k.extend(leases, end) {
 			pause = k.life / 15 // the engine is away: four more tries before the end
 		}
 	}
@@ -57,15 +57,16 @@ func (k *Keeper) sweep() (leases []*lease, end time.Duration) {
 	return leases, end
 }
 
-// extend renews leases in one round trip, and reports whether the engine answered.
-func (k *Keeper) extend(leases []*lease) bool {
+// extend renews leases in one round trip, and reports whether the engine answered: in
+// time, for the first of them ends in end, and has to be told so.
+func (k *Keeper) extend(leases []*lease, end time.Duration) bool {
 	claims := make([]Claim, len(leases))
 	for i, l := range leases {
 		claims[i] = l.claim
 	}
-	ctx, cancel := context.WithTimeout(k.ended, k.life/3)
+	ctx, cancel := context.WithTimeout(k.ended, min(k.life/3, end))
 	defer cancel()
-	sent := now()
+	sent := Now()
 	still, err := k.engine.Extend(ctx, claims, k.life)
 	if err != nil || len(still) != len(leases) {
 		return false
