@@ -164,6 +164,7 @@ func (l *lane) listen(c *child) (closed bool) {
 func (l *lane) refused(kind, name string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	delete(l.last, name)
 	id := l.family[name]
 	switch {
 	case id == 0, l.reported[id]: // the first login; or that of before did not get through
@@ -216,13 +217,10 @@ func (l *lane) round(names []string, hold string, life time.Duration) {
 		life = killLimit + 2*time.Second // a step that does not come
 	}
 	l.mu.Unlock()
-	t0 := time.Now()
-	defer func() { l.t.Logf("round %v %v %v", hold, len(names), time.Since(t0)) }()
 	c := startChild(l.t, l.part, victimArgs(l.path, l.srv.TokenURL(), l.shared, hold, names)...)
 	if got := c.line(l.t); got != "open" {
 		l.t.Fatalf("the process says %q", got)
 	}
-	l.t.Logf("open after %v", time.Since(t0))
 	endedc := make(chan struct{})
 	go func() {
 		defer close(endedc)

@@ -16,7 +16,7 @@ var (
 )
 
 // killLanes is how many processes live at once.
-const killLanes = 8
+const killLanes = 12
 
 // Invariants 8, 9 and 10 with real processes that are killed with SIGKILL at any
 // moment, at a server that ends a login when a spent refresh token comes back, and
@@ -59,10 +59,10 @@ func killedTimes(t *testing.T, part string) killTally {
 	t.Logf("seed %d", seed)
 	total := killTally{places: make(map[string]int)}
 	var mu sync.Mutex
-	t.Run("lanes", func(t *testing.T) {
-		for i := range killLanes {
-			t.Run(fmt.Sprint(i), func(t *testing.T) {
-				t.Parallel()
+	var wg sync.WaitGroup
+	for i := range killLanes {
+		wg.Go(func() {
+			t.Run(fmt.Sprint("lane", i), func(t *testing.T) { // not by t.Parallel: they wait more than they work
 				l := newLane(t, part, seed+uint64(i), i%2 == 1)
 				for n := i; n < *kills; n += killLanes {
 					l.next(n/killLanes%6 == 5)
@@ -72,8 +72,9 @@ func killedTimes(t *testing.T, part string) killTally {
 				defer mu.Unlock()
 				total.add(l.tally)
 			})
-		}
-	})
+		})
+	}
+	wg.Wait()
 	t.Log(&total)
 	return total
 }
@@ -148,10 +149,11 @@ func (l *lane) settle() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	current := make(map[int]bool)
+	l.last = make(map[string]string)
 	for name, r := range l.stored() {
 		id, serial, ok := l.srv.RefreshState(r.refresh)
 		current[id] = true
-		if !ok || r.marked || r.refused {
+		if l.part == "ours" && (!ok || r.marked || r.refused) {
 			l.t.Errorf("%s: in the end refresh token %d of family %d, good: %t, marked: %t, refused: %t, want a good one and nothing open",
 				name, serial, id, ok, r.marked, r.refused)
 		}
