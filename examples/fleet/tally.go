@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"example.com/tokenactor/manager"
-	"example.com/tokenactor/tokentest"
 )
 
 // A tally gathers the reports of all workers.
@@ -20,8 +19,10 @@ type tally struct {
 	mu        sync.Mutex
 	counts    map[*worker]report
 	busy      map[*worker]bool
-	refreshed map[uint64]int64 // when a generation was stored, Unix ns
-	adoptions []time.Duration  // from then until another process had it
+	refreshed map[uint64]int64  // when a generation was stored, Unix ns
+	sending   map[*worker]int64 // when its refresh under way was begun
+	sent      map[uint64]int64  // when the refresh that brought a generation was
+	adoptions []time.Duration   // from then until another process had it
 	troubles  map[string]int
 }
 
@@ -29,7 +30,7 @@ func newTally() *tally {
 	return &tally{
 		refusedc: make(chan struct{}, 1), refreshingc: make(chan *worker, 1),
 		counts: make(map[*worker]report), busy: make(map[*worker]bool),
-		refreshed: make(map[uint64]int64), troubles: make(map[string]int),
+		refreshed: make(map[uint64]int64), sending: make(map[*worker]int64), sent: make(map[uint64]int64), troubles: make(map[string]int),
 	}
 }
 
@@ -42,13 +43,14 @@ func (t *tally) take(w *worker, r report) {
 		t.counts[w] = r
 	case eventRefreshing:
 		t.busy[w] = true
+		t.sending[w] = r.At
 		select {
 		case t.refreshingc <- w:
 		default:
 		}
 	case manager.EventRefreshed:
 		t.busy[w] = false
-		t.refreshed[r.Generation] = r.At
+		t.refreshed[r.Generation], t.sent[r.Generation] = r.At, t.sending[w]
 	case manager.EventAdopted:
 		if at := t.refreshed[r.Generation]; at > 0 {
 			t.adoptions = append(t.adoptions, time.Duration(max(r.At-at, 0)))
@@ -117,7 +119,7 @@ func (f *fleet) result(took time.Duration) result {
 	}
 	// A quarter of the life is the renewal window, a tenth of the rest the jitter.
 	until := f.life * 3 / 4
-	r.Needless = needless(f.srv.Calls(), f.life/2)
+	r.Needless = needless(t.sent, f.life/2)
 	r.PerLife = float64(r.Refreshes) / (took.Seconds() / (until - until/20).Seconds())
 	slices.Sort(t.adoptions)
 	if n := len(t.adoptions); n > 0 {
@@ -126,19 +128,14 @@ func (f *fleet) result(took time.Duration) result {
 	return r
 }
 
-// needless counts the refreshes that followed the one before them in the same family
-// too soon. (Not as soon as a token is due: a life counts from the sending, and a
-// process may be stopped between that and the arrival, which is what the server notes.)
-func needless(calls []tokentest.Call, tooSoon time.Duration) (n int64) {
-	last := make(map[int]time.Time)
-	for _, c := range calls {
-		if c.Kind != tokentest.KindToken || c.Outcome != tokentest.OutcomeOK && c.Outcome != tokentest.OutcomeGone {
-			continue
-		}
-		if before, ok := last[c.Family]; ok && c.Time.Sub(before) < tooSoon {
+// needless counts the refreshes that were begun too soon after those that brought the
+// tokens before. (The server knows when they arrived, which for a process that was
+// stopped meanwhile is later, and a life counts from the sending.)
+func needless(sent map[uint64]int64, tooSoon time.Duration) (n int64) {
+	for generation, at := range sent {
+		if before, ok := sent[generation-1]; ok && time.Duration(at-before) < tooSoon {
 			n++
 		}
-		last[c.Family] = c.Time
 	}
 	return n
 }
