@@ -68,7 +68,7 @@ func (a *actor) loadAll(jobs []job[load]) {
 	ctx, cancel := a.storeContext()
 	snapshots, err := guarded(func() ([]Snapshot, error) { return a.config.Store.Load(ctx, names) })
 	cancel()
-	byName, rest := splitNames(err)
+	byName, rest := splitNames(overLimit(ctx, err))
 	if rest == nil && len(snapshots) != len(names) {
 		rest = fmt.Errorf("manager: the Store returned %d snapshots for %d names", len(snapshots), len(names))
 	}
@@ -99,7 +99,7 @@ func (a *actor) saveAll(jobs []job[save]) {
 	for i, j := range jobs {
 		answer := saved{j.effect.op, err}
 		if err == nil {
-			answer.err = errs[i]
+			answer.err = overLimit(ctx, errs[i])
 		}
 		a.post(envelope{j.of, answer, nil})
 	}
@@ -111,6 +111,15 @@ func (a *actor) storeContext() (context.Context, context.CancelFunc) {
 		return a.clock.WithTimeout(context.Background(), limit)
 	}
 	return context.WithCancel(context.Background())
+}
+
+// overLimit says that the store's context ended. Callers take a bare
+// DeadlineExceeded for the end of their own.
+func overLimit(ctx context.Context, err error) error {
+	if ctx.Err() == context.DeadlineExceeded && errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%w: %v", errSaveLimit, err)
+	}
+	return err
 }
 
 // splitNames takes the NameErrors out of a Store's error.

@@ -39,7 +39,7 @@ func (r *reply) fields(where, needed string) (answer, *Error) {
 	empty := len(bytes.TrimSpace(r.body)) == 0
 	media, _, _ := mime.ParseMediaType(r.header.Get("Content-Type"))
 	a, ok := parse(media, r.body)
-	refusal := &Error{Status: r.status, where: where, page: !ok && !empty}
+	refusal := &Error{Status: r.status, where: where, page: r.cut || !ok && !empty || media == "text/plain" && a.word("error") == ""}
 	switch {
 	case len(r.body) > maxAnswer:
 		refusal.detail = "more than 1 MiB"
@@ -47,6 +47,8 @@ func (r *reply) fields(where, needed string) (answer, *Error) {
 		return a, nil
 	case r.status >= 300 && r.status < 400:
 		refusal.detail = "a redirect that a token request does not follow; set " + fieldOf[where] + " to where the endpoint is"
+	case r.cut:
+		refusal.detail = "a body that broke off"
 	case empty:
 		refusal.detail = "an empty body"
 	case !ok && strings.Contains(media, "html"):
@@ -138,6 +140,7 @@ var standard = map[string]bool{
 	"expires_in": true, "refresh_in": true, "refresh_expires_in": true, "refresh_token_expires_in": true,
 	"refresh_expires_at": true, "refresh_token_expires_at": true,
 	"error": true, "error_description": true, "error_uri": true,
+	keyField: true, // a key is ours, whatever a server says
 }
 
 // token makes a Token of the answer, which was made at the moment now of the

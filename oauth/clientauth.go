@@ -16,6 +16,7 @@ import (
 type ClientAuth struct {
 	make func(id string) clientAuth
 	tls  bool
+	err  error // what is wrong with it
 }
 
 // String names nothing but the method.
@@ -31,10 +32,15 @@ func (a ClientAuth) String() string {
 
 // PrivateKeyJWT authenticates by an assertion that key signs (RFC 7523 section
 // 2.2, OpenID Connect Core section 9). It says audience; "" says the issuer where
-// Options.Issuer is set, and else the URL of the token endpoint. ClientSecret is
-// not used.
+// Options.Issuer is set, and else the URL of the token endpoint without its query, at
+// the other endpoints too. ClientSecret is not used. An error of the key's
+// crypto.Signer is Unspent: a signer that is elsewhere may answer the next time.
 func PrivateKeyJWT(key Key, audience string) ClientAuth {
-	return ClientAuth{make: func(id string) clientAuth {
+	var err error
+	if key.IsZero() {
+		err = errZeroKey
+	}
+	return ClientAuth{err: err, make: func(id string) clientAuth {
 		return func(_ http.Header, form url.Values, at occasion) error {
 			claims := Claims{Issuer: id, Subject: id, Audience: audience}
 			if audience == "" {
@@ -53,9 +59,10 @@ func PrivateKeyJWT(key Key, audience string) ClientAuth {
 }
 
 // TLSClientAuth authenticates by the certificate that Options.Client shows to the
-// server (RFC 8705 section 2): set it in that client's TLSClientConfig. The request
-// has the client_id in its form. Of a discovered server the endpoints of
-// mtls_endpoint_aliases are used (section 5).
+// server (RFC 8705 section 2): set it in that client's TLSClientConfig. Without a
+// Client the configuration is wrong. The request has the client_id in its form. Of a
+// discovered server the endpoints of mtls_endpoint_aliases are used (section 5), but
+// for the one that a browser opens.
 func TLSClientAuth() ClientAuth {
 	return ClientAuth{tls: true, make: func(id string) clientAuth { return named(id) }}
 }
@@ -87,7 +94,7 @@ func authentication(cfg oauth2.Config, a ClientAuth, required bool) (clientAuth,
 	case cfg.ClientID == "" && (required || a.make != nil):
 		return nil, errors.New("oauth: the configuration has no ClientID")
 	case a.make != nil:
-		return a.make(cfg.ClientID), nil
+		return a.make(cfg.ClientID), a.err
 	case cfg.ClientID == "":
 		return named(""), nil
 	}

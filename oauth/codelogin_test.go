@@ -57,6 +57,23 @@ func visit(target string) (status int, text string, err error) {
 	return resp.StatusCode, string(body), err
 }
 
+// visitAs opens it under a name that leads here, as a page that rebinds its own does.
+func visitAs(host, target string) (status int, err error) {
+	req, err := http.NewRequest("GET", target, nil)
+	if err != nil {
+		return 0, err
+	}
+	req.Host = host
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	resp, err := transport.RoundTrip(req)
+	if err != nil {
+		return 0, err
+	}
+	resp.Body.Close()
+	return resp.StatusCode, nil
+}
+
 func TestCodeLogin(t *testing.T) {
 	for _, redirect := range []string{"", "http://127.0.0.1/callback", "http://localhost/", "http://127.0.0.1"} {
 		srv := tokentest.New(tokentest.Options{Public: true})
@@ -161,6 +178,9 @@ func TestCodeLoginRedirects(t *testing.T) {
 			}
 			if status, _, err := visit("http://" + u.Host + "/favicon.ico"); err != nil || status != 404 {
 				t.Errorf("%s: another path: %d, %v", test.name, status, err)
+			}
+			if status, err := visitAs("elsewhere.example.com", u.String()); err != nil || status != 404 {
+				t.Errorf("%s: by another name the browser got %d, %v", test.name, status, err)
 			}
 			test.change(q)
 			u.RawQuery = q.Encode()
@@ -269,6 +289,29 @@ func TestCodeLoginErrors(t *testing.T) {
 	}
 	options.Params = url.Values{"state": {"mine"}}
 	if _, err := oauth.CodeLogin(t.Context(), configOf(srv), nil, options); err == nil || err.Error() != `oauth: Options.Params has "state", which the grant sets itself` {
+		t.Errorf("got %v", err)
+	}
+}
+
+// The browser is sent to the endpoint for browsers, not to one that wants the
+// program's certificate.
+func TestCodeLoginByTLS(t *testing.T) {
+	w, _ := asking(func(string, int) *http.Response {
+		return response(200, `{"issuer":"https://auth.example.com","authorization_endpoint":"https://auth.example.com/login","token_endpoint":"https://auth.example.com/t",`+
+			`"mtls_endpoint_aliases":{"authorization_endpoint":"https://mtls.example.com/login"}}`)
+	})
+	options := w.options()
+	options.Auth, options.Issuer = oauth.TLSClientAuth(), oauth.NewIssuer("https://auth.example.com", options)
+	cfg := userConfig()
+	cfg.Endpoint.TokenURL = ""
+	stop := errors.New("seen")
+	_, err := oauth.CodeLogin(t.Context(), cfg, func(_ context.Context, at string) error {
+		if !strings.HasPrefix(at, "https://auth.example.com/login?") {
+			t.Errorf("opened %s", at)
+		}
+		return stop
+	}, options)
+	if !errors.Is(err, stop) {
 		t.Errorf("got %v", err)
 	}
 }

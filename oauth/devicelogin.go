@@ -70,7 +70,7 @@ func DeviceLogin(ctx context.Context, cfg oauth2.Config, prompt DevicePrompt, op
 	if err != nil {
 		return manager.Token{}, err
 	}
-	r, err := e.post(ctx, target, make(http.Header), form)
+	r, err := e.post(ctx, target, make(http.Header), form, e.drift.read())
 	if err != nil {
 		return manager.Token{}, bare(err)
 	}
@@ -79,6 +79,9 @@ func DeviceLogin(ctx context.Context, cfg oauth2.Config, prompt DevicePrompt, op
 		return manager.Token{}, refusal
 	}
 	code := deviceCode(a)
+	if code.URL == "" || code.UserCode == "" {
+		return manager.Token{}, &Error{Status: r.status, where: deviceEndpoint, detail: "no user_code or no verification_uri"}
+	}
 	ctx, cancel := context.WithTimeoutCause(ctx, code.ExpiresIn, errCodeExpired)
 	defer cancel()
 	if err := prompt(ctx, code); err != nil {

@@ -119,6 +119,8 @@ func TestDeviceLoginErrors(t *testing.T) {
 	}{
 		{400, `{"error":"invalid_scope"}`, "oauth: the device authorization endpoint answered 400 invalid_scope"},
 		{200, `{"user_code":"x"}`, "oauth: the device authorization endpoint answered 200: no device_code"},
+		{200, `{"device_code":"at-1","user_code":"AB-CD"}`, "oauth: the device authorization endpoint answered 200: no user_code or no verification_uri"},
+		{200, `{"device_code":"at-1","verification_uri":"https://auth.example.com/go"}`, "oauth: the device authorization endpoint answered 200: no user_code or no verification_uri"},
 		{302, ``, "oauth: the device authorization endpoint answered 302: a redirect that a token request does not follow; set DeviceAuthURL to where the endpoint is"},
 	} {
 		_, err := oauth.DeviceLogin(t.Context(), cfg, silent, answering(test.status, test.body).options())
@@ -126,8 +128,9 @@ func TestDeviceLoginErrors(t *testing.T) {
 			t.Errorf("got %v, want %s", err, test.want)
 		}
 	}
+	const begun = `{"device_code":"at-1","user_code":"AB-CD","verification_uri":"https://auth.example.com/go"}`
 	_, err := oauth.DeviceLogin(t.Context(), cfg, func(context.Context, oauth.DeviceCode) error { return errors.New("no screen") },
-		answering(200, `{"device_code":"at-1"}`).options())
+		answering(200, begun).options())
 	if want := "oauth: the device code could not be shown: no screen"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
@@ -138,7 +141,7 @@ func TestDeviceLoginErrors(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	gone := errors.New("the user has gone")
 	_, err = oauth.DeviceLogin(ctx, cfg, func(context.Context, oauth.DeviceCode) error { cancel(gone); return nil },
-		answering(200, `{"device_code":"at-1"}`).options())
+		answering(200, begun).options())
 	if !errors.Is(err, gone) {
 		t.Errorf("got %v, want the cause", err)
 	}

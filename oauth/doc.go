@@ -34,8 +34,10 @@
 //     a certificate in place of a secret see [ClientAuth].
 //  2. It is sent a second time only where the server has refused it unread, and
 //     something is known now that was not: a DPoP nonce (use_dpop_nonce, RFC 9449
-//     section 8), or that our clock was wrong (invalid_client, invalid_dpop_proof, or
-//     invalid_grant to an assertion, and a Date that shows it).
+//     section 8), or that what it signs was signed at a wrong time (invalid_client to
+//     a client assertion, invalid_dpop_proof to a proof, or invalid_grant to an
+//     assertion, and a Date that shows it). A stream of HTTP/2 that the server breaks
+//     off is not repeated, as net/http would.
 //  3. It goes by https, or by http to this machine: 127.0.0.0/8, ::1, localhost.
 //     Anything else needs Options.AllowHTTP.
 //  4. It follows the redirects 307 and 308, five at most, within the origin of the
@@ -75,8 +77,8 @@
 //	invalid_target                           Permanent
 //	429, use_dpop_nonce, invalid_dpop_proof  Unspent
 //	another code with status 200, 400, 401
-//	or 403, or none with 400 (but a page of
-//	a proxy), to a refresh token             Doubtful
+//	or 403, or none with 400 (but a page or
+//	plain text), to a refresh token          Doubtful
 //	any other                                no mark: retried with back-off
 //	Retry-After (RFC 9110 section 10.2.3)    RetryAfter as well, except beside
 //	                                         LoginRequired and Permanent

@@ -266,6 +266,14 @@ func TestDPoPKeySurvives(t *testing.T) {
 	}
 }
 
+// A key that an answer brings along is not taken for ours.
+func TestDPoPKeyOfTheServer(t *testing.T) {
+	token, err := spend(t, answering(200, `{"access_token":"at-1","dpop_private_key":"at-known-to-others"}`))
+	if err != nil || len(token.Extra) > 0 {
+		t.Errorf("got %v, %v, want a token without a key", token.Extra, err)
+	}
+}
+
 // A server that knows no DPoP gives bearer tokens, and they go as such.
 func TestDPoPUnknownToTheServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

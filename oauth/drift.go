@@ -15,13 +15,14 @@ const punctual = 2 * time.Second
 // durations and need none. It may be used concurrently.
 type drift struct{ ahead atomic.Int64 }
 
-// now is the time by the server's clock.
-func (d *drift) now() time.Time { return time.Now().Add(time.Duration(d.ahead.Load())) }
+// read gives how far the server's clock is ahead, as far as is known.
+func (d *drift) read() time.Duration { return time.Duration(d.ahead.Load()) }
 
-// learn takes in the Date of an answer to a request sent at the moment sent, and
-// reports whether that changes what the server's time is taken for. Date is cut to
-// seconds, and the answer was made at some moment between sent and now.
-func (d *drift) learn(header http.Header, sent, now time.Time) (moved bool) {
+// learn takes in the Date of an answer to a request sent at the moment sent, which
+// was signed with the drift used, and reports whether that was wrong. It is the
+// request's own, for another one may have learned the drift in the meantime. Date
+// is cut to seconds, and the answer was made at some moment between sent and now.
+func (d *drift) learn(header http.Header, sent, now time.Time, used time.Duration) (wrong bool) {
 	date, err := http.ParseTime(header.Get("Date"))
 	if err != nil {
 		return false
@@ -32,6 +33,6 @@ func (d *drift) learn(header http.Header, sent, now time.Time) (moved bool) {
 	if ahead.Abs() <= vague {
 		ahead = 0
 	}
-	before := time.Duration(d.ahead.Swap(int64(ahead)))
-	return (ahead - before).Abs() > vague
+	d.ahead.Store(int64(ahead))
+	return (ahead - used).Abs() > vague
 }

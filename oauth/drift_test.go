@@ -3,7 +3,10 @@ package oauth_test
 import (
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -77,9 +80,9 @@ func TestNoSecondRequest(t *testing.T) {
 		want int
 	}{
 		{`{"error":"invalid_client"}`, now, 1},
-		{`{"error":"invalid_client"}`, now.Add(time.Hour), 2},
-		{`{"error":"invalid_dpop_proof"}`, now.Add(-time.Hour), 2},
-		{`{"error":"invalid_grant"}`, now.Add(time.Hour), 1}, // of a refresh token
+		{`{"error":"invalid_client"}`, now.Add(time.Hour), 1},      // a secret
+		{`{"error":"invalid_dpop_proof"}`, now.Add(-time.Hour), 1}, // there was none
+		{`{"error":"invalid_grant"}`, now.Add(time.Hour), 1},       // of a refresh token
 		{`{"error":"invalid_request"}`, now.Add(time.Hour), 1},
 		{``, now.Add(time.Hour), 1},
 	} {
@@ -87,6 +90,60 @@ func TestNoSecondRequest(t *testing.T) {
 		if _, err := spend(t, w); err == nil || len(w.sent) != test.want {
 			t.Errorf("%s, %v wrong: got %v after %d requests, want %d", test.body, test.date.Sub(now), err, len(w.sent), test.want)
 		}
+	}
+}
+
+// All who signed at the wrong time learn so from their own refusals, although only
+// one of them finds the drift changed.
+func TestWrongClockOfMany(t *testing.T) {
+	for name, form := range map[string]string{"assertion": "assertion", "private_key_jwt": "client_assertion"} {
+		synctest.Test(t, func(t *testing.T) {
+			var held, sent atomic.Int32
+			release := make(chan struct{})
+			network := roundTripper(func(r *http.Request) (*http.Response, error) {
+				sent.Add(1)
+				body, err := io.ReadAll(r.Body)
+				if err != nil {
+					return nil, err
+				}
+				q, err := url.ParseQuery(string(body))
+				if err != nil {
+					return nil, err
+				}
+				_, claims := readJWS(t, q.Get(form))
+				at := time.Now().Add(-time.Hour)
+				if claims["iat"].(float64) > float64(at.Add(time.Minute).Unix()) {
+					if held.Add(1) == 20 {
+						close(release)
+					}
+					<-release
+					code := map[string]string{"assertion": "invalid_grant", "client_assertion": "invalid_client"}[form]
+					return response(400, `{"error":"`+code+`"}`, "Date", at.UTC().Format(http.TimeFormat)), nil
+				}
+				return response(200, good, "Date", at.UTC().Format(http.TimeFormat)), nil
+			})
+			key := keyOf(t, "ES256")
+			o := oauth.Options{Client: &http.Client{Transport: network}}
+			if form == "client_assertion" {
+				o.Auth = oauth.PrivateKeyJWT(key, "")
+			}
+			r := oauth.RefreshToken(userConfig(), o)
+			if form == "assertion" {
+				r = oauth.JWTBearer(userConfig(), key.Assertion(oauth.Claims{Issuer: "x"}), o)
+			}
+			var callers sync.WaitGroup
+			for range 20 {
+				callers.Go(func() {
+					if _, err := r.Refresh(t.Context(), "x", manager.Token{RefreshToken: manager.NewSecret(refreshToken)}); err != nil {
+						t.Errorf("%s: %v", name, err)
+					}
+				})
+			}
+			callers.Wait()
+			if n := sent.Load(); n != 40 {
+				t.Errorf("%s: sent %d times, want each twice", name, n)
+			}
+		})
 	}
 }
 
@@ -122,6 +179,11 @@ func TestDPoPIgnoresCachedDates(t *testing.T) {
 		if !observe(401, wrong, -5*time.Hour) || time.Until(issued().Add(5*time.Hour)).Abs() > 2*time.Second {
 			t.Errorf("a refused proof left the clock at %v", issued())
 		}
+		time.Sleep(time.Second)
+		if !observe(401, wrong, -5*time.Hour) {
+			t.Error("a proof that was under way when another one was refused is not sent again")
+		}
+		time.Sleep(time.Minute)
 		if observe(401, wrong, -5*time.Hour) {
 			t.Error("a proof that was refused for another reason is sent again")
 		}

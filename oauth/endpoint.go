@@ -67,6 +67,10 @@ func newEndpoint(cfg oauth2.Config, required bool, options []Options) *endpoint 
 	if e.auth, e.err = authentication(cfg, o.Auth, required); e.err != nil {
 		return e
 	}
+	if o.Auth.tls && o.Client == nil {
+		e.err = errors.New("oauth: TLSClientAuth needs an Options.Client whose TLSClientConfig has the certificate")
+		return e
+	}
 	if o.Revoke && o.RevokeURL == "" && o.Issuer == nil {
 		e.err = errors.New("oauth: Options.Revoke needs RevokeURL, or an Issuer that names it")
 	}
@@ -90,16 +94,17 @@ func (e *endpoint) call(ctx context.Context, req request, prev manager.Token) (m
 		return manager.Token{}, manager.Permanent(err)
 	}
 	for first := true; ; first = false {
-		form, err := req(ctx, e.drift.now())
+		ahead := e.drift.read()
+		form, err := req(ctx, time.Now().Add(ahead))
 		if err != nil {
 			return manager.Token{}, manager.Unspent(err)
 		}
 		form = maps.Clone(form)
 		header := make(http.Header)
-		if err := proof.sign(header, target, e.drift.now()); err != nil {
+		if err := proof.sign(header, target, time.Now().Add(ahead)); err != nil {
 			return manager.Token{}, manager.Unspent(err)
 		}
-		r, err := e.post(ctx, target, header, form)
+		r, err := e.post(ctx, target, header, form, ahead)
 		if err != nil {
 			return manager.Token{}, err
 		}
@@ -109,7 +114,7 @@ func (e *endpoint) call(ctx context.Context, req request, prev manager.Token) (m
 			proof.keep(&token)
 			return token, nil
 		}
-		if first && refusal.unread(renonced, r.moved, form.Has("assertion")) {
+		if first && refusal.unread(renonced, r.late, proof != nil, form) {
 			continue
 		}
 		return manager.Token{}, refusal.mark(form.Has("refresh_token"), retryAfter(r.header, r.sent))
@@ -119,15 +124,17 @@ func (e *endpoint) call(ctx context.Context, req request, prev manager.Token) (m
 // unread reports whether a refusal says that the request was refused before its
 // grant was looked at, for a reason that is mended by now: a nonce that we did not
 // know (RFC 9449 section 8), or a clock of ours that is wrong, which spoils what we
-// sign.
-func (e *Error) unread(renonced, moved, asserted bool) bool {
+// sign, and nothing else: a secret is as wrong at any time.
+func (e *Error) unread(renonced, late, proved bool, form url.Values) bool {
 	switch e.Code {
 	case "use_dpop_nonce":
 		return renonced
-	case "invalid_dpop_proof", "invalid_client":
-		return moved
+	case "invalid_dpop_proof":
+		return late && proved
+	case "invalid_client":
+		return late && form.Has("client_assertion")
 	case "invalid_grant":
-		return moved && asserted
+		return late && form.Has("assertion")
 	}
 	return false
 }
@@ -138,23 +145,26 @@ type reply struct {
 	header http.Header
 	body   []byte
 	sent   time.Time
-	moved  bool // its Date has told something about our clock
+	late   bool // the time that the request was signed at was wrong, as its Date tells
+	cut    bool // the body is not whole
 	hush   hush
 }
 
 // post sends a form to an endpoint of the server, with what authenticates the
-// client, and reads the answer.
-func (e *endpoint) post(ctx context.Context, target *url.URL, header http.Header, form url.Values) (*reply, error) {
+// client, and reads the answer. ahead is the drift that it is signed with.
+func (e *endpoint) post(ctx context.Context, target *url.URL, header http.Header, form url.Values, ahead time.Duration) (*reply, error) {
 	header.Set("Accept", "application/json")
 	header.Set("Content-Type", "application/x-www-form-urlencoded")
-	at := occasion{e.drift.now(), withoutQuery(target).String()}
+	at := occasion{now: time.Now().Add(ahead)}
 	if e.options.Issuer != nil {
 		at.audience = e.options.Issuer.url
+	} else if token, err := e.locate(ctx, tokenEndpoint); err == nil {
+		at.audience = withoutQuery(token).String()
 	}
 	if err := e.auth(header, form, at); err != nil {
-		return nil, manager.Permanent(err)
+		return nil, manager.Unspent(err)
 	}
-	r := &reply{sent: time.Now().Round(0), hush: hushed(form, e.secret)} // compared with a wall clock: no monotonic reading
+	r := &reply{sent: time.Now().Round(0), hush: hushed(form, e.secret, header.Get("Authorization"))} // compared with a wall clock: no monotonic reading
 	resp, err := send(ctx, e.client, http.MethodPost, target, header, form.Encode(), r.hush)
 	if err != nil {
 		return nil, err
@@ -165,7 +175,8 @@ func (e *endpoint) post(ctx context.Context, target *url.URL, header http.Header
 	if err != nil && success(r.status) {
 		return nil, newCallError(origin(target), err, r.hush)
 	}
-	r.moved = e.drift.learn(r.header, r.sent, time.Now().Round(0))
+	r.cut = err != nil
+	r.late = e.drift.learn(r.header, r.sent, time.Now().Round(0), ahead)
 	return r, nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"math/big"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -61,6 +62,8 @@ func TestScenario19Refusals(t *testing.T) {
 		{400, `{"status":400,"error":"Bad Request"}`, "", doubtful, "400 Bad Request"},
 		{400, page, "", unmarked, "400: neither JSON nor a form"},
 		{400, page, "Content-Type: text/html", unmarked, "400: a page of HTML"},
+		{400, "Bad Request\n", "Content-Type: text/plain; charset=utf-8", unmarked, "400: no error code"},
+		{400, "upstream=auth&reason=reset", "Content-Type: text/plain", unmarked, "400: no error code"},
 		{400, `{"error":"temporarily_unavailable"}`, "", unmarked, "400 temporarily_unavailable"},
 		{401, ``, "", unmarked, "401: an empty body"},
 		{403, `{"message":"Forbidden"}`, "", unmarked, "403: no error code"},
@@ -149,6 +152,7 @@ func TestDescription(t *testing.T) {
 		{"no such token: rt%2Ffirst%2Bof%2Bits%2Bfamily%3D%3D", ""},
 		{"wrong secret " + clientSecret, ""},
 		{"wrong secret " + clientSecret[:8] + "\n" + clientSecret[9:18], ""},
+		{"bad header: Basic " + base64.StdEncoding.EncodeToString([]byte("crawler:"+url.QueryEscape(clientSecret))), ""},
 		{"crawler may not", "crawler may not"},
 	} {
 		quoted, _ := json.Marshal(test.description)

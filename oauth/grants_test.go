@@ -9,6 +9,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"errors"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -205,6 +206,55 @@ func TestPrivateKeyJWTAudience(t *testing.T) {
 	}
 }
 
+// Revocation and a device login say the same audience as a token request.
+func TestPrivateKeyJWTAudienceElsewhere(t *testing.T) {
+	w := answering(400, `{"error":"invalid_request"}`)
+	options := w.options()
+	options.Auth, options.Revoke, options.RevokeURL = oauth.PrivateKeyJWT(keyOf(t, "ES256"), ""), true, "https://auth.example.com/revoke"
+	cfg := userConfig()
+	cfg.Endpoint.DeviceAuthURL = "https://auth.example.com/device"
+	err := oauth.RefreshToken(cfg, options).(manager.Revoker).Revoke(t.Context(), "x", manager.Token{RefreshToken: manager.NewSecret(refreshToken)})
+	_, deviceErr := oauth.DeviceLogin(t.Context(), cfg, func(context.Context, oauth.DeviceCode) error { return nil }, options)
+	if err == nil || deviceErr == nil || len(w.sent) != 2 {
+		t.Fatalf("got %v, %v and %d requests", err, deviceErr, len(w.sent))
+	}
+	for _, r := range w.sent {
+		if _, claims := readJWS(t, r.form.Get("client_assertion")); claims["aud"] != tokenURL {
+			t.Errorf("%s: got the audience %v, want %s", r.url, claims["aud"], tokenURL)
+		}
+	}
+}
+
+// A signer in some other place may fail for a while; no key at all stays none.
+func TestSignerFails(t *testing.T) {
+	key, err := oauth.NewKey(brokenSigner{signers()["ES256"]}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		key  oauth.Key
+		want marking
+	}{{key, declined}, {oauth.Key{}, permanent}} {
+		w := answering(200, good)
+		options := w.options()
+		options.Auth = oauth.PrivateKeyJWT(test.key, "")
+		_, err := oauth.RefreshToken(userConfig(), options).Refresh(t.Context(), "x", manager.Token{RefreshToken: manager.NewSecret(refreshToken)})
+		checkMarks(t, err, test.want)
+		if len(w.sent) > 0 {
+			t.Error("a request was sent")
+		}
+	}
+	// An Assertion keeps the mark inside the text that tells what it was for.
+	_, err = oauth.Key{}.Assertion(oauth.Claims{})(t.Context(), time.Now())
+	checkMarks(t, err, permanent)
+}
+
+type brokenSigner struct{ crypto.Signer }
+
+func (brokenSigner) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
+	return nil, errors.New("the module is busy")
+}
+
 // RFC 8705: the client_id is in the form, the certificate is the connection's.
 func TestTLSClientAuth(t *testing.T) {
 	w := answering(200, good)
@@ -218,8 +268,15 @@ func TestTLSClientAuth(t *testing.T) {
 	if want := (url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refreshToken}, "client_id": {"crawler"}}); got.form.Encode() != want.Encode() || got.header.Get("Authorization") != "" {
 		t.Errorf("sent %v with %q, want %v", got.form, got.header.Get("Authorization"), want)
 	}
+	options.Client = nil
+	_, err := oauth.RefreshToken(cfg, options).Refresh(t.Context(), "x", manager.Token{RefreshToken: manager.NewSecret(refreshToken)})
+	checkMarks(t, err, permanent)
+	if want := "oauth: TLSClientAuth needs an Options.Client whose TLSClientConfig has the certificate"; text(err) != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	options.Client = w.options().Client
 	cfg.ClientID = ""
-	_, err := oauth.JWTBearer(cfg, nil, options).Refresh(t.Context(), "x", manager.Token{})
+	_, err = oauth.JWTBearer(cfg, nil, options).Refresh(t.Context(), "x", manager.Token{})
 	checkMarks(t, err, permanent)
 }
 

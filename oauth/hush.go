@@ -17,8 +17,8 @@ var spoken = map[string]bool{"grant_type": true, "client_id": true, "scope": tru
 	"client_assertion_type": true, "subject_token_type": true, "actor_token_type": true, "requested_token_type": true,
 	"redirect_uri": true, "token_type_hint": true}
 
-func hushed(form url.Values, secret string) hush {
-	h := hush{secret}
+func hushed(form url.Values, secret, authorization string) hush {
+	h := hush{secret, strings.TrimPrefix(authorization, "Basic ")}
 	for name, values := range form {
 		if !spoken[name] {
 			h = append(h, values...)

@@ -18,6 +18,7 @@ const (
 	metadataMost    = 24 * time.Hour
 	metadataRetry   = 5 * time.Second // so long a failure is not tried again
 	metadataTimeout = 10 * time.Second
+	metadataRenewal = 2 * time.Second // while there is an old answer
 )
 
 // An Issuer is an authorization server known by its name, which is asked once for
@@ -64,7 +65,8 @@ func (i *Issuer) group() string {
 }
 
 // Metadata gives what the issuer says of itself. ctx bounds the wait, and the
-// request if this caller is the one who makes it; one request takes at most 10 s.
+// request if this caller is the one who makes it; one request takes at most 10 s,
+// and 2 s while there is an old answer.
 //
 // An answer counts only if it names the very issuer (RFC 8414 section 3.3). It is
 // looked for at /.well-known/oauth-authorization-server, and then where OpenID
@@ -91,7 +93,11 @@ func (i *Issuer) Metadata(ctx context.Context) (Metadata, error) {
 
 // ask is called in turn.
 func (i *Issuer) ask(ctx context.Context) {
-	limited, cancel := context.WithTimeout(ctx, metadataTimeout)
+	limit := metadataTimeout
+	if i.got.Issuer != "" {
+		limit = metadataRenewal
+	}
+	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	var errs []error
 	for _, at := range i.wellKnown() {
@@ -103,7 +109,9 @@ func (i *Issuer) ask(ctx context.Context) {
 		errs = append(errs, err)
 	}
 	i.fail = fmt.Errorf("oauth: the issuer %s could not be discovered: %w", i.url, errors.Join(errs...))
-	if ctx.Err() == nil { // the end of a caller is no news about the server
+	// The end of a caller is no news about the server. But who has an old answer
+	// goes on with that, or a refresh of a short limit would spend it all here.
+	if ctx.Err() == nil || i.got.Issuer != "" {
 		i.till = time.Now().Add(metadataRetry)
 	}
 }

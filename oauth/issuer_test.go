@@ -256,6 +256,48 @@ func TestIssuerCache(t *testing.T) {
 	})
 }
 
+// A server whose metadata hangs does not stop a refresh of a short limit, once they
+// are known: the token endpoint may be well.
+func TestIssuerHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hangs := false
+		w := &wire{answer: func(r *http.Request) (*http.Response, error) {
+			switch {
+			case r.URL.Path == "/t":
+				return response(200, good), nil
+			case hangs:
+				<-r.Context().Done()
+				return nil, r.Context().Err()
+			}
+			return response(200, issued), nil
+		}}
+		options := w.options()
+		options.Issuer = oauth.NewIssuer("https://auth.example.com/tenant", options)
+		r := oauth.ClientCredentials(clientcredentials.Config{ClientID: "x"}, options)
+		refresh := func(limit time.Duration) error {
+			ctx, cancel := context.WithTimeout(t.Context(), limit)
+			defer cancel()
+			_, err := r.Refresh(ctx, "x", manager.Token{})
+			return err
+		}
+		if err := refresh(5 * time.Second); err != nil {
+			t.Fatal(err)
+		}
+		hangs = true
+		time.Sleep(2 * time.Hour)
+		if err := refresh(5 * time.Second); err != nil {
+			t.Errorf("with what was said before: %v", err)
+		}
+		time.Sleep(2 * time.Hour)
+		if err := refresh(time.Second); err == nil {
+			t.Error("no error of the one who asked for longer than it had")
+		}
+		if err := refresh(time.Second); err != nil {
+			t.Errorf("the next one: %v", err)
+		}
+	})
+}
+
 // The end of one caller is not that of the others.
 func TestIssuerCallers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

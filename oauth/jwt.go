@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"maps"
 	"time"
+
+	"example.com/tokenactor/manager"
 )
 
 const (
@@ -41,12 +43,14 @@ func (k Key) Assertion(claims Claims) Assertion {
 	return func(_ context.Context, now time.Time) (string, error) { return k.Sign(claims, now) }
 }
 
+var errZeroKey = errors.New("oauth: the Key is zero: make one with NewKey or ParseKey")
+
 // Sign makes a JWT of claims (RFC 7515 section 7.1) that was issued at now, less
 // five seconds, and has a jti of its own. Use it where an API that is no OAuth
 // wants a JWT, as GitHub does of its Apps.
 func (k Key) Sign(claims Claims, now time.Time) (string, error) {
 	if k.IsZero() {
-		return "", errors.New("oauth: the Key is zero: make one with NewKey or ParseKey")
+		return "", manager.Permanent(errZeroKey)
 	}
 	life := claims.Life
 	if life <= 0 {

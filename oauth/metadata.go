@@ -23,7 +23,7 @@ type Metadata struct {
 func (m Metadata) endpoint(kind string, tls bool) string {
 	of := map[string]struct{ url, name string }{
 		tokenEndpoint:  {m.Endpoint.TokenURL, "token_endpoint"},
-		authEndpoint:   {m.Endpoint.AuthURL, "authorization_endpoint"},
+		authEndpoint:   {m.Endpoint.AuthURL, ""}, // the browser goes there
 		deviceEndpoint: {m.Endpoint.DeviceAuthURL, "device_authorization_endpoint"},
 		revokeEndpoint: {m.RevokeURL, "revocation_endpoint"},
 	}[kind]

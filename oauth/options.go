@@ -13,7 +13,8 @@ type Options struct {
 	// Client sends the token requests. Its CheckRedirect is not asked: the
 	// rules of the package comment hold. The client that x/oauth2 finds in a
 	// context under oauth2.HTTPClient is not used, since the context of a
-	// refresh is the manager's. Nil: one that all grants without a Client
+	// refresh is the manager's. A Transport that repeats requests by itself
+	// spends refresh tokens twice. Nil: one that all grants without a Client
 	// share, with the proxies of the environment; connections that were idle
 	// for 30 s are closed.
 	Client *http.Client

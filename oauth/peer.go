@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
+	"time"
 )
 
 // maxPeers is how many servers are remembered. A crawler may meet any number.
@@ -20,6 +21,25 @@ type peer struct {
 
 	mu    sync.Mutex
 	nonce string
+	moved time.Time // when the drift was last found wrong
+}
+
+// recent is how long a request may have been under way that was signed before the
+// drift was known.
+const recent = 30 * time.Second
+
+// late takes in the Date of an API that refused a proof, and reports whether the
+// time of the proof was wrong: by what is learned now, or by what another request
+// learned while this one was under way.
+func (p *peer) late(header http.Header) bool {
+	now := time.Now()
+	wall := now.Round(0)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.drift.learn(header, wall, wall, p.drift.read()) {
+		p.moved = now
+	}
+	return !p.moved.IsZero() && now.Sub(p.moved) < recent
 }
 
 func (p *peer) wanted() string {

@@ -27,7 +27,7 @@ func (d *DPoP) Put(req *http.Request, token *manager.Token) error {
 	}
 	access := token.AccessToken.Reveal()
 	server := b.apis.at(req.URL)
-	proof, err := key.signer().proof(method(req), target(req), access, server.wanted(), server.drift.now())
+	proof, err := key.signer().proof(method(req), target(req), access, server.wanted(), time.Now().Add(server.drift.read()))
 	if err != nil {
 		return err
 	}
@@ -57,8 +57,7 @@ func (d *DPoP) Observe(resp *http.Response) (again bool) {
 		case strings.Contains(challenge, "invalid_dpop_proof"):
 			// Only here is the Date of an API listened to: another answer may
 			// come out of a cache, and be hours old.
-			now := time.Now().Round(0)
-			return server.drift.learn(resp.Header, now, now)
+			return server.late(resp.Header)
 		}
 	}
 	return false

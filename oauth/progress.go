@@ -3,8 +3,11 @@ package oauth
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
+	"net/http"
 	"net/http/httptrace"
+	"strings"
 	"sync/atomic"
 )
 
@@ -12,6 +15,7 @@ import (
 // token: one that surely did not leave this machine may be sent again at once.
 type progress struct {
 	asked, connected, wrote atomic.Bool // hooks run on goroutines of the transport
+	open                    atomic.Bool // it went out by HTTP/2 and there is no answer yet
 }
 
 // watch returns a context for the request to be watched.
@@ -20,7 +24,50 @@ func (p *progress) watch(ctx context.Context) context.Context {
 		GetConn:      func(string) { p.asked.Store(true) },
 		GotConn:      func(httptrace.GotConnInfo) { p.connected.Store(true) },
 		WroteHeaders: func() { p.wrote.Store(true) },
+
+		WroteHeaderField: func(name string, _ []string) {
+			if strings.HasPrefix(name, ":") { // only HTTP/2 has such names
+				p.open.Store(true)
+			}
+		},
 	})
+}
+
+// over makes the transport of one request of rt, which notes that an answer is there:
+// http.Client asks for the body of a redirect too, and then leaves it alone.
+func (p *progress) over(rt http.RoundTripper) http.RoundTripper {
+	if rt == nil {
+		rt = http.DefaultTransport
+	}
+	return noted{rt, p}
+}
+
+type noted struct {
+	http.RoundTripper
+	progress *progress
+}
+
+func (n noted) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := n.RoundTripper.RoundTrip(req)
+	if err == nil {
+		n.progress.open.Store(false)
+	}
+	return resp, err
+}
+
+var errSentOnce = errors.New("the server broke the request off, and it is not sent twice")
+
+// body gives the body of the request for one more send by the transport. net/http
+// asks for it, unlike for other POSTs of HTTP/1.1, whenever a server ends a stream of
+// HTTP/2 with PROTOCOL_ERROR, read or unread. To find a connection closed before the
+// first byte is another matter, and happens all the time.
+func (p *progress) body(form string) func() (io.ReadCloser, error) {
+	return func() (io.ReadCloser, error) {
+		if p.open.Load() {
+			return nil, errSentOnce
+		}
+		return io.NopCloser(strings.NewReader(form)), nil
+	}
 }
 
 // notSent reports whether a request that ended in err surely did not leave. The

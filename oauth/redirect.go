@@ -59,7 +59,8 @@ func listenForRedirect(raw string, expected expectation) (*redirect, error) {
 	l.server = &http.Server{
 		ReadHeaderTimeout: 10 * time.Second,
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.URL.Path != path || r.Method != http.MethodGet {
+			// The Host too: by another name it is a page elsewhere that asks.
+			if r.URL.Path != path || r.Method != http.MethodGet || origin(&url.URL{Scheme: "http", Host: r.Host}) != origin(u) {
 				http.NotFound(w, r)
 				return
 			}

@@ -39,7 +39,7 @@ func (e *endpoint) revoke(ctx context.Context, t manager.Token) error {
 }
 
 func (e *endpoint) revokeOne(ctx context.Context, target *url.URL, token manager.Secret, hint string) error {
-	r, err := e.post(ctx, target, make(http.Header), url.Values{"token": {token.Reveal()}, "token_type_hint": {hint}})
+	r, err := e.post(ctx, target, make(http.Header), url.Values{"token": {token.Reveal()}, "token_type_hint": {hint}}, e.drift.read())
 	if err != nil {
 		return bare(err)
 	}

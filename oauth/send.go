@@ -26,7 +26,12 @@ func send(ctx context.Context, client *http.Client, method string, target *url.U
 			return nil, manager.Permanent(newCallError(from, err, h))
 		}
 		req.Header = header.Clone()
-		resp, err := client.Do(req)
+		if req.GetBody != nil {
+			req.GetBody = p.body(form)
+		}
+		once := *client
+		once.Transport = p.over(client.Transport)
+		resp, err := once.Do(req)
 		if err != nil {
 			unsent := hop == 0 && p.notSent(err)
 			err = newCallError(from, err, h)

@@ -19,7 +19,7 @@ import (
 // A DB is a Store in one bbolt file. Open makes it, Close ends it. Its methods
 // may be called by any number of goroutines; writers queue, readers do not.
 type DB struct {
-	path string
+	path string // from the root, without links
 	bolt *bbolt.DB
 	file *os.File // bbolt's own: a second one would drop the lock where locks are per process
 
@@ -30,8 +30,7 @@ type DB struct {
 	quarantined string   // where Open moved a damaged file
 	warned      sync.Map // names of damaged records that the log has
 
-	size int64       // of the file when it was opened: it never shrinks
-	mode fs.FileMode // its permissions then
+	info fs.FileInfo // of the file when it was opened: it never shrinks
 
 	present lockFile // says that the file is open here; none: it was never shared
 	shared  *shared  // nil: the file is open here alone, until Close
@@ -39,6 +38,9 @@ type DB struct {
 	writing turn                  // held by the one write transaction, and by Close
 	queue   queue                 // of the Saves that wait for it
 	failure atomic.Pointer[error] // why the file is used no more, nil: it is
+
+	unsettled atomic.Bool // what bbolt goes on from may not be on the disk
+	metaSize  int         // of the two pages that say what that is; known when unsettled
 }
 
 var _ manager.Store = (*DB)(nil)

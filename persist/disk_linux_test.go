@@ -61,7 +61,7 @@ func newDisk(t *testing.T, args ...string) *disk {
 	t.Helper()
 	d := &disk{t, t.TempDir(), args}
 	d.mount()
-	t.Cleanup(func() { _ = exec.Command("umount", d.folder).Run() }) // a test that failed may have left it
+	t.Cleanup(func() { _ = exec.Command("umount", "-l", d.folder).Run() }) // -l: a test that failed may have files open
 	return d
 }
 

@@ -22,11 +22,16 @@
 //  4. A write whose lease is lost gets manager.ErrLeaseLost, and in a DB so does
 //     one under the lease of another DB's file or of another name. Leases of other
 //     Lockers are asked whether they are lost, and no more.
-//  5. No store keeps or changes what it is given, and none starts a goroutine.
+//  5. No store keeps or changes what it is given, and none leaves a
+//     goroutine behind.
 //
 // # Durability
 //
-// DB answers nil when the batch is on the disk, in one transaction with fsync.
+// DB answers nil when the batch is on the disk, in one transaction with fsync. A
+// file that was removed or replaced while it is open in one process alone is an
+// error of Save, fs.ErrNotExist, and nothing is written: put it back, or close the DB
+// and open the new one.
+//
 // Memory lasts as long as the process, Func as long as its SaveFunc says.
 //
 // # Sealing

@@ -7,6 +7,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"example.com/tokenactor/manager"
+	"example.com/tokenactor/persist/record"
 )
 
 // What Open and the methods of DB answer, for errors.Is. Each comes in an error
@@ -23,13 +24,14 @@ var (
 	ErrNewer = errors.New("persist: file was written by a newer version of tokenactor")
 )
 
-// MaxName is the length of the longest name in bytes, 32,768. It is bbolt's
-// limit; the other stores keep to it so that what works with one works with all.
-const MaxName = bbolt.MaxKeySize
+// MaxName is record.MaxName: the length of the longest name in bytes, 32,768.
+const MaxName = record.MaxName
+
+var _ [bbolt.MaxKeySize - MaxName]struct{} // it is no more than bbolt takes
 
 func checkName(name string) error {
-	if len(name) == 0 || len(name) > MaxName {
-		return fmt.Errorf("persist: a name of %d bytes: give it 1 to %d", len(name), MaxName)
+	if err := record.CheckName(name); err != nil {
+		return fmt.Errorf("persist: %w", err)
 	}
 	return nil
 }

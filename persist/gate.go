@@ -69,7 +69,8 @@ func (g *gate) wait(ctx context.Context, patience time.Duration, f lockFile, fir
 	})
 	switch {
 	case err == nil:
-		return f.sign()
+		f.sign()
+		return nil
 	case err == errStuck:
 		return fmt.Errorf("%w: %s: %s does not let go of it: is it stopped?", ErrLocked, g.path, g.holder())
 	case ctx.Err() != nil:

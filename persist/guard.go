@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"runtime/debug"
 
 	"go.etcd.io/bbolt"
@@ -32,8 +33,17 @@ func (db *DB) begin(ctx context.Context, writable bool) (tx *bbolt.Tx, tokens *b
 	if failure := db.failure.Load(); failure != nil {
 		return nil, nil, *failure
 	}
+	unsettled := db.unsettled.Load()
+	if unsettled && !writable {
+		select {
+		case db.writing <- struct{}{}:
+			defer db.writing.Unlock()
+		case <-ctx.Done():
+			return nil, nil, ctx.Err()
+		}
+	}
 	if db.shared != nil {
-		if err := db.enter(ctx, writable); err != nil {
+		if err := db.enter(ctx, writable || unsettled); err != nil {
 			return nil, nil, err
 		}
 		defer func() {
@@ -49,9 +59,17 @@ func (db *DB) begin(ctx context.Context, writable bool) (tx *bbolt.Tx, tokens *b
 		return nil, nil, db.closed()
 	case err != nil:
 		return nil, nil, fmt.Errorf("persist: %w", err)
-	case info.Size() < db.size:
+	case info.Size() < db.info.Size():
 		return nil, nil, db.fail(fmt.Errorf("%w: %s: it was cut from %d to %d bytes while it was open: "+
-			"close it, restore it from a backup and open it again", ErrDamaged, db.path, db.size, info.Size()))
+			"close it, restore it from a backup and open it again", ErrDamaged, db.path, db.info.Size(), info.Size()))
+	case writable && db.shared == nil && db.gone():
+		return nil, nil, fmt.Errorf("persist: %s: %w: it was removed or replaced while it was open, and what is saved now "+
+			"would go with it: put it back, or close the store and open the new file", db.path, fs.ErrNotExist)
+	}
+	if unsettled {
+		if err := db.settle(); err != nil {
+			return nil, nil, err
+		}
 	}
 	if failed := guard(db.path, func() {
 		if tx, err = db.bolt.Begin(writable); err == nil {
@@ -63,10 +81,21 @@ func (db *DB) begin(ctx context.Context, writable bool) (tx *bbolt.Tx, tokens *b
 	if errors.Is(err, berrors.ErrDatabaseNotOpen) {
 		return nil, nil, db.closed()
 	}
+	if errors.Is(err, berrors.ErrInvalidMapping) { // bbolt gave up the mapping, and could not make a larger one
+		return nil, nil, fmt.Errorf("persist: %s: it could not be mapped into memory again after it had grown, for want of memory "+
+			"or of a disk: close the store and open it again: %w", db.path, err)
+	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("persist: %s: %w", db.path, err)
 	}
 	return tx, tokens, nil
+}
+
+// gone reports whether the name of the file leads to no file, or to another: then
+// what is written to the open one is lost when it is closed.
+func (db *DB) gone() bool {
+	now, err := os.Stat(db.path)
+	return errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(now, db.info)
 }
 
 // end ends what begin began: a transaction that was not committed is rolled back.

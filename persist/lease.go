@@ -46,14 +46,14 @@ func (l *locker) Lock(ctx context.Context, name string) (manager.Lease, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	select {
-	case <-l.closedc:
-		return nil, fmt.Errorf("persist: %s: %w", l.gate.path, fs.ErrClosed)
-	default:
-	}
 	path := l.file(name)
 	var f lockFile
 	err := poll(ctx, leasePauseFirst, leasePauseLast, func() (_ bool, err error) {
+		select {
+		case <-l.closedc:
+			return false, fmt.Errorf("%s: %w", l.gate.path, fs.ErrClosed)
+		default:
+		}
 		f, err = take(path)
 		return f.File != nil, err
 	})
@@ -82,9 +82,8 @@ func take(path string) (lockFile, error) {
 	}
 	got, err := f.try(true)
 	if got {
-		if err = f.sign(); err == nil {
-			return f, nil
-		}
+		f.sign()
+		return f, nil
 	}
 	return lockFile{}, errors.Join(err, f.unlock())
 }

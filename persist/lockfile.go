@@ -29,12 +29,14 @@ func openLock(path string) (lockFile, error) {
 // of one size, so that each covers the one before.
 const signatureSize = 320
 
-// sign writes into a locked file who holds it.
-func (f lockFile) sign() error {
+// sign writes into a locked file who holds it. The file is locked whether or not
+// that can be written: a full disk keeps nobody from what is locked.
+func (f lockFile) sign() {
 	host, _ := os.Hostname() // in a container the process has its number there only
 	text := fmt.Sprintf("process %d on %.255q since %s", os.Getpid(), host, time.Now().UTC().Format(time.RFC3339Nano))
-	_, err := fmt.Fprintf(io.NewOffsetWriter(f, 0), "%-*s\n", signatureSize, text)
-	return err
+	if _, err := fmt.Fprintf(io.NewOffsetWriter(f, 0), "%-*s\n", signatureSize, text); err != nil {
+		_ = f.Truncate(0) // it would name the holder before
+	}
 }
 
 // holder is who signed last.

@@ -2,6 +2,8 @@ package persist
 
 import (
 	"encoding/binary"
+	"io/fs"
+	"os"
 
 	"go.etcd.io/bbolt"
 
@@ -47,16 +49,26 @@ func newest(tx *bbolt.Tx) uint64 {
 	return 0
 }
 
+// A position is a place in the news: the file in which they were read, and the
+// number of the last. A file that took the place of another counts from 1 again.
+type position struct {
+	file   fs.FileInfo
+	number uint64
+}
+
 // A piece is one piece of news.
 type piece struct {
 	name     string
 	revision uint64
 }
 
-// newsAfter is the news that came after number. It is incomplete when some of
-// them are no longer kept, or when the file is another one by now.
-func newsAfter(tx *bbolt.Tx, number uint64) (pieces []piece, complete bool) {
-	last := newest(tx)
+// newsAfter is the news of file that came after from. It is incomplete when some
+// of them are no longer kept, or when the file is another one by now.
+func newsAfter(tx *bbolt.Tx, file fs.FileInfo, from position) (pieces []piece, complete bool) {
+	number, last := from.number, newest(tx)
+	if !os.SameFile(file, from.file) {
+		return nil, false
+	}
 	if last <= number {
 		return nil, last == number
 	}

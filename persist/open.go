@@ -83,8 +83,8 @@ func boltOptions() *bbolt.Options {
 //
 // The error names the file: ErrLocked, ErrDamaged, ErrNewer, record.ErrKey where a
 // key is missing, record.ErrUnsealed where the records are not sealed and a Key was
-// given, or that of package io/fs: fs.ErrNotExist for the folder, fs.ErrPermission. The file is never
-// overwritten. An empty file is ErrDamaged and not an empty store: a new store
+// given, or that of package io/fs: fs.ErrNotExist for the folder, fs.ErrPermission
+// for a file that may not be read and written. The file is never overwritten. An empty file is ErrDamaged and not an empty store: a new store
 // appears under its name whole, so an empty file was emptied by something else.
 func Open(path string, o Options) (*DB, error) {
 	if o.Quarantine {
@@ -103,6 +103,12 @@ func (o *Options) open(path string) (*DB, error) {
 			return nil, err
 		}
 	}
+	if path, err = realPath(path); err != nil {
+		return nil, err
+	}
+	// Whoever made or moved the file may have ended before its name was durable.
+	// An error is left: who may use the file need not be let into its folder.
+	_ = syncFolder(filepath.Dir(path))
 	db := &DB{path: path, sealer: sealer, log: o.logger(), quarantine: o.Quarantine, writing: newTurn()}
 	begin := db.alone
 	if o.Shared {
@@ -114,7 +120,7 @@ func (o *Options) open(path string) (*DB, error) {
 	if err := db.agreeOnKeys(context.Background()); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	if mode := db.mode; mode&0o077 != 0 && runtime.GOOS != "windows" {
+	if mode := db.info.Mode().Perm(); mode&0o077 != 0 && runtime.GOOS != "windows" {
 		o.logger().Warn("persist: the token store may be read or written by other users: chmod 600 it",
 			"file", path, "mode", fmt.Sprintf("%#o", mode))
 	}
@@ -129,16 +135,33 @@ func (db *DB) alone() (err error) {
 	if err = db.open(false, openPatience); err != nil {
 		return errors.Join(err, db.present.unlock())
 	}
+	if db.present.File == nil { // meanwhile others may have begun to share it
+		if db.present, err = attendAlone(db.path); err != nil {
+			return errors.Join(err, db.bolt.Close())
+		}
+	}
 	return nil
+}
+
+// realPath is the name under which the file at path is the same for all who know
+// it by another, from whatever folder the process is in by then.
+func realPath(path string) (string, error) {
+	real, err := filepath.EvalSymlinks(path)
+	if err == nil {
+		real, err = filepath.Abs(real)
+	}
+	if err != nil {
+		return "", fmt.Errorf("persist: %s: %w", path, err)
+	}
+	return real, nil
 }
 
 // open opens the file with bbolt, and waits for its lock so long at most.
 func (db *DB) open(readOnly bool, patience time.Duration) (err error) {
-	var info fs.FileInfo
 	options := boltOptions()
 	options.ReadOnly, options.Timeout = readOnly, patience
 	options.OpenFile = func(path string, _ int, _ os.FileMode) (_ *os.File, err error) {
-		db.file, info, err = openFile(path, readOnly)
+		db.file, db.info, err = openFile(path, readOnly)
 		return db.file, err
 	}
 	db.bolt, db.file = nil, nil
@@ -156,7 +179,6 @@ func (db *DB) open(readOnly bool, patience time.Duration) (err error) {
 		}
 		return explain(db.path, err)
 	}
-	db.size, db.mode = info.Size(), info.Mode().Perm()
 	return nil
 }
 

@@ -112,7 +112,9 @@ func (db *DB) carryOut(tx *bbolt.Tx, tokens *bbolt.Bucket) {
 			taken, stored = taken+n, stored+ok
 		}
 		if stored > 0 {
-			err = tx.Commit()
+			if err = db.keepNoted(tx); err == nil {
+				err = db.commit(tx)
+			}
 		} else {
 			err = tx.Rollback() // a commit would sync the disk for nothing
 		}
@@ -149,7 +151,11 @@ func (db *DB) put(tokens *bbolt.Bucket, calls []*call) (taken, stored int) {
 		if *e.err != nil {
 			continue
 		}
-		if err := errors.Join(tokens.Put(key, e.record), db.note(tokens.Tx(), e.Write)); err != nil {
+		err := db.note(tokens.Tx(), e.Write) // first: news of what is not stored do no harm
+		if err == nil {
+			err = tokens.Put(key, e.record)
+		}
+		if err != nil {
 			*e.err = &manager.NameError{Name: e.Name, Err: err}
 			continue
 		}

@@ -107,6 +107,19 @@ func noteKey(tx *bbolt.Tx, id string) error {
 	return keys.Put(raw, nil)
 }
 
+// keepNoted notes the newest key again: another process, which seals with another
+// one, may have called Reseal since.
+func (db *DB) keepNoted(tx *bbolt.Tx) error {
+	if db.sealer == nil || db.shared == nil {
+		return nil
+	}
+	id := db.sealer.KeyIDs()[0]
+	if slices.Contains(notedKeys(tx), id) {
+		return nil
+	}
+	return noteKey(tx, id)
+}
+
 // update runs f in a write transaction and commits it.
 func (db *DB) update(ctx context.Context, f func(tx *bbolt.Tx, tokens *bbolt.Bucket) error) error {
 	db.writing.Lock()
@@ -119,7 +132,7 @@ func (db *DB) update(ctx context.Context, f func(tx *bbolt.Tx, tokens *bbolt.Buc
 	var own error
 	if failed := guard(db.path, func() {
 		if own = f(tx, tokens); own == nil {
-			err = tx.Commit()
+			err = db.commit(tx)
 		}
 	}); failed != nil {
 		return db.fail(failed)
@@ -134,6 +147,9 @@ func (db *DB) update(ctx context.Context, f func(tx *bbolt.Tx, tokens *bbolt.Buc
 // with AcceptUnsealed not at all, and gives their number. After it, without an
 // error, OldKeys and AcceptUnsealed can go. What a credential writes meanwhile is
 // not disturbed: snapshots and revisions stay as they are.
+//
+// With Options.Shared, give the new key to all processes first: one that goes on
+// sealing with an old key makes it needed again, and the next Open says so.
 //
 // A record that cannot be opened stays, and is a manager.NameError in the error.
 // The file goes on containing the old bytes where pages are free: after a first
@@ -155,6 +171,14 @@ func (db *DB) Reseal(ctx context.Context) (n int, err error) {
 			done, next, broken, err = db.resealSome(tokens, next)
 			if err != nil || next != nil || len(bad)+len(broken) > 0 {
 				return err
+			}
+			// What a process that has another key first sealed meanwhile.
+			for again := []byte{}; again != nil && db.shared != nil; {
+				var more int
+				more, again, broken, err = db.resealSome(tokens, again)
+				if done += more; err != nil || len(broken) > 0 {
+					return err
+				}
 			}
 			// All is sealed with one key: the file needs no other.
 			if err := tx.DeleteBucket(keysName); err != nil {

@@ -26,8 +26,8 @@ type shared struct {
 	idlec   chan struct{} // holds one token while this DB has no session
 	closedc chan struct{} // closed by Close, which has that token then
 
-	opened   uint64 // position in the news when the DB was opened
-	pageSize int    // of the file
+	opened   position // in the news when the DB was opened
+	pageSize int      // of the file
 }
 
 // share opens db as one that others may have open as well.
@@ -35,25 +35,15 @@ func (db *DB) share() (err error) {
 	if !canShare {
 		return fmt.Errorf("persist: %s: Options.Shared: this system lacks the file locks for it: %w", db.path, errors.ErrUnsupported)
 	}
-	// All must meet in one folder, by whatever name they know the file, and find
-	// both again from whatever folder the process is in by then.
-	path, err := filepath.EvalSymlinks(db.path)
-	if err == nil {
-		path, err = filepath.Abs(path)
-	}
-	if err != nil {
-		return fmt.Errorf("persist: %s: %w", db.path, err)
-	}
-	db.path = path
 	s := &shared{
-		folder: lockFolder(path), gate: gate{path: path}, patience: openPatience,
+		folder: lockFolder(db.path), gate: gate{path: db.path}, patience: openPatience,
 		idlec: make(chan struct{}, 1), closedc: make(chan struct{}),
 	}
 	s.idlec <- struct{}{}
 	if err := os.Mkdir(s.folder, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("persist: cannot make the folder of the locks: %w", err)
 	}
-	if db.present, err = attend(path, false); err != nil {
+	if db.present, err = attend(db.path, false); err != nil {
 		return err
 	}
 	err = s.gate.open(s.folder)
@@ -68,14 +58,15 @@ func (db *DB) share() (err error) {
 	return nil
 }
 
-// first is the first session, which finds out whether the file is in order.
+// first is the first session, which finds out whether the file is in order, and
+// may be written to.
 func (db *DB) first() error {
-	tx, _, err := db.begin(context.Background(), false)
+	tx, _, err := db.begin(context.Background(), true)
 	if err != nil {
 		return err
 	}
 	defer db.end(tx)
-	db.shared.opened, db.shared.pageSize = newest(tx), db.bolt.Info().PageSize
+	db.shared.opened, db.shared.pageSize = position{db.info, newest(tx)}, db.bolt.Info().PageSize
 	return nil
 }
 
@@ -158,9 +149,8 @@ func attend(path string, alone bool) (lockFile, error) {
 	defer cancel()
 	switch err = poll(ctx, 10*time.Millisecond, 50*time.Millisecond, func() (bool, error) { return f.try(alone) }); {
 	case err == nil:
-		if err = f.sign(); err == nil {
-			return f, nil
-		}
+		f.sign()
+		return f, nil
 	case ctx.Err() == nil:
 		err = fmt.Errorf("persist: %s: %w", f.Name(), err)
 	case alone:
@@ -173,12 +163,8 @@ func attend(path string, alone bool) (lockFile, error) {
 
 // attendAlone is attend for a DB that is not shared.
 func attendAlone(path string) (lockFile, error) {
-	real, err := filepath.EvalSymlinks(path)
-	if err != nil {
-		return lockFile{}, fmt.Errorf("persist: %s: %w", path, err)
-	}
-	if _, err := os.Stat(lockFolder(real)); !canShare || errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(lockFolder(path)); !canShare || errors.Is(err, fs.ErrNotExist) {
 		return lockFile{}, nil // it was never shared
 	}
-	return attend(real, true)
+	return attend(path, true)
 }

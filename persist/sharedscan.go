@@ -58,7 +58,7 @@ func (db *DB) portion(ctx context.Context, after string) (names []string, record
 		cursor := tokens.Cursor()
 		for key, record := cursor.Seek(append([]byte(after), 0)); key != nil; key, record = cursor.Next() {
 			names, records = append(names, string(key)), append(records, append([]byte(nil), record...))
-			if size += len(record); len(names) == portionSize || size >= portionBytes {
+			if size += len(key) + len(record); len(names) == portionSize || size >= portionBytes {
 				return
 			}
 		}

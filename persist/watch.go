@@ -49,29 +49,30 @@ func (db *DB) Watch(ctx context.Context, f func(name string, revision uint64)) e
 	})
 }
 
-// tell calls f with the news after number, and gives the number of the last.
-func (db *DB) tell(ctx context.Context, number uint64, f func(name string, revision uint64)) (uint64, error) {
+// tell calls f with the news after from, and gives the position of the last.
+func (db *DB) tell(ctx context.Context, from position, f func(name string, revision uint64)) (position, error) {
 	tx, _, err := db.begin(ctx, false)
 	if err != nil {
-		return number, err
+		return from, err
 	}
+	now := position{file: db.info}
 	var (
 		pieces   []piece
 		complete bool
 	)
 	failed := guard(db.path, func() {
-		pieces, complete = newsAfter(tx, number)
-		number = newest(tx)
+		pieces, complete = newsAfter(tx, now.file, from)
+		now.number = newest(tx)
 	})
 	db.end(tx) // before f, which may take its time
 	if failed != nil {
-		return number, failed
+		return from, failed
 	}
 	for _, p := range pieces {
 		f(p.name, p.revision)
 	}
 	if complete {
-		return number, nil
+		return now, nil
 	}
 	err = db.Scan(ctx, func(name string, s manager.Snapshot) error {
 		f(name, s.Revision)
@@ -80,7 +81,7 @@ func (db *DB) tell(ctx context.Context, number uint64, f func(name string, revis
 	if errors.As(err, new(*manager.NameError)) {
 		err = nil // of a damaged record there is no news
 	}
-	return number, err
+	return now, err
 }
 
 // A stamp is the two places, of the file, of which each commit changes one.

@@ -19,7 +19,7 @@ func TestTrouble(t *testing.T) {
 	t.Parallel()
 	trouble.Run(t, trouble.Engine{Start: func(tb testing.TB) trouble.Instance {
 		return instance(tb, 1)
-	}})
+	}, Gathers: true})
 }
 
 func instance(tb testing.TB, nodes int) trouble.Instance {

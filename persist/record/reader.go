@@ -46,11 +46,11 @@ func (r *reader) snapshot(flags byte) (s manager.Snapshot) {
 		return s
 	}
 	pairs := *r
-	sum := typ + access + refresh + scope + reason
+	sum := int64(typ) + int64(access) + int64(refresh) + int64(scope) + int64(reason) // of 32 bits it could overflow
 	for range 2 * extras {
-		sum += r.length()
+		sum += int64(r.length())
 	}
-	if r.failed || sum != len(r.data) {
+	if r.failed || sum != int64(len(r.data)) {
 		r.fail()
 		return s
 	}

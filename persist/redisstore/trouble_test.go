@@ -32,7 +32,7 @@ func TestTrouble(t *testing.T) {
 // through gives a store whose connections go through w.
 func through(tb testing.TB, addr string, w *trouble.Wire, o redisstore.Options) *redisstore.Store {
 	tb.Helper()
-	c := redis.NewClient(&redis.Options{Addr: addr, Dialer: w.Dial, ContextTimeoutEnabled: true})
+	c := redis.NewClient(&redis.Options{Addr: addr, Dialer: w.Dial, ContextTimeoutEnabled: true, DialerRetries: 1})
 	tb.Cleanup(func() { c.Close() })
 	s, err := redisstore.New(c, o)
 	if err != nil {

@@ -101,4 +101,3 @@ func until(tb testing.TB, what string, f func() bool) {
 		}
 	}
 }
-

@@ -38,6 +38,7 @@ type Keeper struct {
 
 	mu       sync.Mutex
 	leases   map[Claim]*lease
+	left     map[Claim]Instant // asked for by those who have left since
 	waiting  map[string]*waiters
 	informed bool          // Freed is called
 	running  bool          // the goroutine that renews
@@ -54,7 +55,7 @@ func New(engine Engine, life time.Duration) *Keeper {
 		host = "unknown host"
 	}
 	k := &Keeper{engine: engine, life: life, holder: fmt.Sprintf("process %d on %s", os.Getpid(), host),
-		leases: make(map[Claim]*lease), waiting: make(map[string]*waiters), wakec: make(chan struct{}, 1)}
+		leases: make(map[Claim]*lease), left: make(map[Claim]Instant), waiting: make(map[string]*waiters), wakec: make(chan struct{}, 1)}
 	k.ended, k.end = context.WithCancel(context.Background())
 	return k
 }
@@ -92,6 +93,10 @@ func (k *Keeper) Lock(ctx context.Context, name string) (manager.Lease, error) {
 			return l, err
 		}
 		late = holder == claim.Owner
+		if k.reclaim(ctx, Claim{name, holder}) {
+			leave()
+			continue
+		}
 		again := time.NewTimer(min(left+time.Millisecond, k.pause()))
 		select {
 		case <-freedc:
@@ -141,11 +146,40 @@ func (k *Keeper) closed(name string) error {
 	return fmt.Errorf("the lease of %q: %w", name, fs.ErrClosed)
 }
 
-// dropAsked frees what a Take of unknown outcome may have taken.
+// dropAsked frees what a Take of unknown outcome may have taken. An engine that was
+// stopped may hear of both later, in any order: who asks next looks for it.
 func (k *Keeper) dropAsked(ctx context.Context, claim Claim) {
+	k.mu.Lock()
+	for c, since := range k.left {
+		if since.Since() > 2*k.life {
+			delete(k.left, c)
+		}
+	}
+	k.left[claim] = Now()
+	k.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUp)
 	defer cancel()
 	_ = k.engine.Free(ctx, claim) // otherwise it ends by itself
+}
+
+// reclaim frees a lease that one of ours has who left before the engine heard of it.
+func (k *Keeper) reclaim(ctx context.Context, claim Claim) bool {
+	k.mu.Lock()
+	_, left := k.left[claim]
+	delete(k.left, claim)
+	k.mu.Unlock()
+	if !left {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	defer cancel()
+	if k.engine.Free(ctx, claim) != nil {
+		k.mu.Lock()
+		k.left[claim] = Now()
+		k.mu.Unlock()
+		return false
+	}
+	return true
 }
 
 // newOwner is random, so that nobody is taken for another, and says who it is.
