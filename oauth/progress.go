@@ -58,9 +58,9 @@ func (n noted) RoundTrip(req *http.Request) (*http.Response, error) {
 var errSentOnce = errors.New("the server broke the request off, and it is not sent twice")
 
 // body gives the body of the request for one more send by the transport. net/http
-// asks for it, unlike for other POSTs of HTTP/1.1, whenever a server ends a stream of
-// HTTP/2 with PROTOCOL_ERROR, read or unread. To find a connection closed before the
-// first byte is another matter, and happens all the time.
+// sends again whenever the server ends a stream of HTTP/2 with PROTOCOL_ERROR, which
+// does not say that nothing was read. Of HTTP/1.1 it sends a POST again only when it
+// found a kept connection closed and wrote no byte, which is sound and happens often.
 func (p *progress) body(form string) func() (io.ReadCloser, error) {
 	return func() (io.ReadCloser, error) {
 		if p.open.Load() {

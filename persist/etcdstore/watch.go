@@ -82,7 +82,7 @@ func (s *Store) follow(ctx context.Context, since int64, f func(name string, rev
 			}
 		}
 		if n := len(answer.Events); n > 0 { // its header is of a later moment, and more may come from before that
-			s.reached(answer.Header.Revision)
+			s.reached(answer.Events[n-1].Kv.ModRevision)
 		}
 	}
 	if err := ctx.Err(); err != nil {
