@@ -16,41 +16,6 @@ import (
 	"example.com/tokenactor/tokentest"
 )
 
-// A plot is what the authorization server answers to the first renewal.
-type plot string
-
-const (
-	plotAnswer  plot = "answered" // a new token
-	plotDecline plot = "declined" // 429, and then a new token: its mark is cleared
-	plotRefuse  plot = "refused"  // invalid_grant: somebody ended the login
-)
-
-// A drill is one renewal through a store in trouble.
-type drill struct {
-	plot     plot
-	troubles []trouble
-	heal     time.Duration // after the renewal's begin
-	crash    bool          // with a restart on the same shelf
-	sure     bool          // the last trouble has to strike
-	delay    time.Duration // from the last trouble's first strike to the crash
-	leased   bool          // with a Locker
-	closed   bool          // Policy.FailClosed
-}
-
-func (d drill) String() string {
-	s := fmt.Sprintf("%s, %v, heals after %v", d.plot, d.troubles, d.heal)
-	if d.crash {
-		s += fmt.Sprintf(", crash %v later", d.delay)
-	}
-	if d.leased {
-		s += ", leased"
-	}
-	if d.closed {
-		s += ", FailClosed"
-	}
-	return s
-}
-
 // answerIn bounds how long a caller waits: for the lease of a dead process, and
 // then for the store and the server at every stage, each to its limit.
 const answerIn = 3 * time.Minute
