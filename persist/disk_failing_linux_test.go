@@ -272,8 +272,10 @@ func TestScenario11DiskFailsAtTheMark(t *testing.T) {
 					t.Errorf("Status.Err: %v, want ErrNotSaved and %v", err, test.want)
 				}
 
+				failures := m.Stats().RefreshFailures
 				token, err := c.Renew(t.Context(), first)
 				if closed {
+					eventually(t, "the renewal is tried again", func() bool { return m.Stats().RefreshFailures > failures+3 || r.calls.Load() > 0 })
 					if !errors.Is(err, manager.ErrNotSaved) || r.calls.Load() != 0 || unmarked.Load() != 0 {
 						t.Errorf("Renew: %v, %v after %d refreshes, want ErrNotSaved and none", token, err, r.calls.Load())
 					}

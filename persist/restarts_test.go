@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -284,11 +285,11 @@ func TestScenario12And31Restarts(t *testing.T) {
 // A slowStore is a disk that takes its time, whatever the time limit of a save.
 type slowStore struct {
 	*persist.DB
-	delay time.Duration
+	delay atomic.Int64 // nanoseconds
 }
 
 func (s *slowStore) Save(_ context.Context, writes []manager.Write) []error {
-	time.Sleep(s.delay)
+	time.Sleep(time.Duration(s.delay.Load()))
 	return s.DB.Save(context.Background(), writes)
 }
 
@@ -303,7 +304,8 @@ func TestScenario11SlowDisk(t *testing.T) {
 				p.end()
 				p = s.run()
 				_ = p.m.Close()
-				store := &slowStore{p.db, delay * time.Second}
+				store := &slowStore{DB: p.db}
+				store.delay.Store(int64(delay * time.Second))
 				var err error
 				if p.m, err = manager.New(manager.Config{Store: store, Policy: manager.Policy{Patience: -1}, Logger: slog.New(slog.DiscardHandler)}); err != nil {
 					t.Fatal(err)
@@ -324,7 +326,7 @@ func TestScenario11SlowDisk(t *testing.T) {
 				if status := p.Status(); delay < 10 && status.Unsaved {
 					t.Errorf("status: %+v, want it saved", status)
 				}
-				store.delay = 0
+				store.delay.Store(0)
 				time.Sleep(5 * time.Minute)
 				if status := p.Status(); status.Unsaved || !status.Mark.IsZero() {
 					t.Errorf("status: %+v, want nothing open when the disk is fast again", status)
