@@ -60,8 +60,8 @@ type actor struct {
 	armed     int64 // the timer's machine time
 	expiring  int   // published tokens with an expiry
 	deadlines deadlines
-	slots     slots
-	waits     waits
+	slots     slots // of refreshes
+	leases    slots // of leases that are waited for, or held while a refresh is
 	flights   map[*Credential]*flight
 	rounds    map[ticket]*round
 	leaving   map[*Credential]struct{}
@@ -77,15 +77,15 @@ type actor struct {
 type flight struct {
 	lease  Lease
 	wait   *wait              // for the lease
-	line   line               // where it waits for a slot
-	slot   bool               // it holds one
+	leased place              // among those who wait for leases, or hold one for a refresh to come
+	slot   place              // among the refreshes
 	cancel context.CancelFunc // of the refresh
 
 	revocations revocations
 }
 
 func (f *flight) empty() bool {
-	return f.lease == nil && f.wait == nil && f.line == nowhere && !f.slot && f.cancel == nil && f.revocations.busy == 0
+	return f.lease == nil && f.wait == nil && f.leased == (place{}) && f.slot == (place{}) && f.cancel == nil && f.revocations.busy == 0
 }
 
 func newActor(config Config, each func(func(*Credential)), drop func(*Credential)) *actor {
@@ -103,7 +103,8 @@ func newActor(config Config, each func(func(*Credential)), drop func(*Credential
 		flights:  make(map[*Credential]*flight),
 		rounds:   make(map[ticket]*round),
 		leaving:  make(map[*Credential]struct{}),
-		slots:    newSlots(config.refreshes(), config.perGroup()),
+		slots:    newSlots(config.refreshes(), config.perGroup(), func(f *flight) *place { return &f.slot }),
+		leases:   newSlots(leasesPerSlot*config.refreshes(), leasesPerSlot*config.perGroup(), func(f *flight) *place { return &f.leased }),
 	}
 	if config.Clock == nil {
 		a.lead = int64(lead)
@@ -190,9 +191,10 @@ func (a *actor) deliver(e envelope) {
 	case revoked:
 		a.flight(e.to).revocations.returned()
 	case locked:
-		if !a.held(e.to, m) {
+		if !a.held(e.to, &m) {
 			return
 		}
+		e.message = m
 	case leave:
 		if _, ok := a.leaving[e.to]; ok {
 			return
@@ -248,9 +250,7 @@ func (a *actor) perform(c *Credential, e effect) {
 	case queue:
 		a.slots.queue(c, a.flight(c), e.early)
 	case yield:
-		f := a.flight(c)
-		f.line = nowhere
-		a.slots.free(c, f)
+		a.slots.free(c, a.flight(c))
 	case refresh:
 		a.refresh(c, e)
 	case revoke:

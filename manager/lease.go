@@ -6,92 +6,84 @@ import (
 	"time"
 )
 
-// maxWaits is how many leases may be waited for at once. A Locker may take a
-// goroutine, a connection or a thread for each, and of a million credentials
-// thousands may be due at the same moment.
-const maxWaits = 256
+// leasesPerSlot bounds the leases that are waited for, or held until their refresh has
+// its slot: four for each slot, so that slots do not stand idle. A Locker may take a
+// goroutine, a connection, a thread or a file for each, and of a million credentials
+// thousands may be due at the same moment. Who holds a lease keeps all others from it.
+const leasesPerSlot = 4
+
+// waitTurn is how long one waits for a lease before another may: behind a sibling that
+// was stopped with many of them, no other credential is to wait for long.
+const waitTurn = 5 * time.Second
 
 // A wait is that of one credential for its lease.
 type wait struct {
-	of     *Credential
-	limit  time.Duration
-	cancel context.CancelFunc // of the call of the Locker; nil: it still waits in line
+	limit  time.Duration // of the calls of the Locker together
+	spent  time.Duration // in those that have ended
+	early  bool
+	begun  int64              // machine time of the call under way
+	cancel context.CancelFunc // of that call; nil: it waits in line
 }
 
-// waits are the calls of the Locker under way, and who waits in line to be one.
-type waits struct {
-	busy  int
-	lines [2][]*wait // as those for slots
-}
-
-// lock waits for the lease, in line or on a goroutine of its own.
+// lock waits for the lease: first for a place among those who do.
 func (a *actor) lock(c *Credential, e lock) {
 	f := a.flight(c)
-	l := urgent
-	if e.early {
-		l = ahead
+	if f.wait == nil {
+		f.wait = &wait{limit: e.limit}
 	}
-	if f.wait != nil && f.wait.cancel != nil {
-		return // it does not go faster
-	}
-	// One that was in the other line leaves an entry there, which seek passes over.
-	f.wait = &wait{of: c, limit: e.limit}
-	a.waits.lines[l] = append(a.waits.lines[l], f.wait)
-	a.seek()
-}
-
-// seek calls the Locker for those who are first in line.
-func (a *actor) seek() {
-	for l := range a.waits.lines {
-		line := &a.waits.lines[l]
-		for len(*line) > 0 && a.waits.busy < maxWaits {
-			w := (*line)[0]
-			(*line)[0] = nil
-			*line = (*line)[1:]
-			if f := a.flights[w.of]; f != nil && f.wait == w {
-				a.call(w)
-			}
-		}
+	f.wait.early = e.early
+	if f.wait.cancel == nil {
+		a.leases.queue(c, f, e.early)
 	}
 }
 
-func (a *actor) call(w *wait) {
-	var ctx context.Context
-	ctx, w.cancel = a.clock.WithTimeout(context.Background(), w.limit)
-	a.waits.busy++
+// call asks the Locker on a goroutine of its own.
+func (a *actor) call(c *Credential, w *wait) {
+	ctx, cancel := a.clock.WithTimeout(context.Background(), min(w.limit-w.spent, waitTurn))
+	w.begun, w.cancel = a.time.now, cancel
 	a.wg.Go(func() {
-		lease, err := guarded(func() (Lease, error) { return a.config.locker().Lock(ctx, w.of.machine.name) })
-		if err != nil && ctx.Err() != nil {
-			err = fmt.Errorf("manager: no lease within %s: %w", w.limit, err)
-		}
+		lease, err := guarded(func() (Lease, error) { return a.config.locker().Lock(ctx, c.machine.name) })
+		answer := locked{wait: w, lease: lease, err: err, ended: err != nil && ctx.Err() != nil}
 		select {
-		case a.mailbox <- envelope{w.of, locked{w, lease, err}, nil}:
+		case a.mailbox <- envelope{c, answer, nil}:
 		case <-a.donec:
 			a.giveUp(lease, err)
 		}
 	})
 }
 
-// held takes over the lease, unless nobody waits for it any more.
-func (a *actor) held(c *Credential, m locked) bool {
-	m.wait.cancel()
-	a.waits.busy--
-	a.seek()
-	f := a.flight(c)
-	if f.wait != m.wait {
+// held takes over the lease, unless nobody waits for it any more. One whose turn is
+// over waits for its next, which is nothing for the machine to know.
+func (a *actor) held(c *Credential, m *locked) bool {
+	w, f := m.wait, a.flight(c)
+	w.cancel()
+	w.cancel = nil
+	w.spent += time.Duration(a.time.now - w.begun)
+	switch {
+	case f.wait != w:
 		a.wg.Go(func() { a.giveUp(m.lease, m.err) })
+		return false
+	case m.ended && w.spent < w.limit:
+		a.leases.free(c, f)
+		a.leases.queue(c, f, w.early)
 		return false
 	}
 	f.wait = nil
-	if m.err == nil {
+	switch {
+	case m.err == nil:
 		f.lease = m.lease
+		return true
+	case m.ended:
+		m.err = fmt.Errorf("manager: no lease within %s: %w", w.limit, m.err)
 	}
+	a.leases.free(c, f)
 	return true
 }
 
 // unlock gives the lease up in the background, or stops waiting for it.
 func (a *actor) unlock(c *Credential) {
 	f := a.flight(c)
+	a.leases.free(c, f)
 	if w := f.wait; w != nil {
 		f.wait = nil
 		if w.cancel != nil {

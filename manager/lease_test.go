@@ -20,6 +20,8 @@ type oneHolder struct {
 	waiting atomic.Int64           // calls under way
 	most    atomic.Int64
 	order   chan string // the names asked for
+
+	held, mostHeld atomic.Int64 // leases given out and not given up
 }
 
 func (l *oneHolder) Lock(ctx context.Context, name string) (manager.Lease, error) {
@@ -32,14 +34,20 @@ func (l *oneHolder) Lock(ctx context.Context, name string) (manager.Lease, error
 		<-ctx.Done()
 		return nil, fmt.Errorf("held by process 4711, stopped: %w", ctx.Err())
 	}
-	return freeLease{}, nil
+	held := l.held.Add(1)
+	for most := l.mostHeld.Load(); held > most && !l.mostHeld.CompareAndSwap(most, held); most = l.mostHeld.Load() {
+	}
+	return freeLease{l}, nil
 }
 
-type freeLease struct{}
+type freeLease struct{ of *oneHolder }
 
-func (freeLease) Remaining() time.Duration     { return -1 }
-func (freeLease) Lost() <-chan struct{}        { return nil }
-func (freeLease) Unlock(context.Context) error { return nil }
+func (freeLease) Remaining() time.Duration { return -1 }
+func (freeLease) Lost() <-chan struct{}    { return nil }
+func (l freeLease) Unlock(context.Context) error {
+	l.of.held.Add(-1)
+	return nil
+}
 
 // A caller behind a stopped sibling hears who holds the lease, in place of its own
 // context's end; nothing is sent, and the sibling's release mends it.
@@ -134,4 +142,63 @@ func TestWaitsForLeasesAreBounded(t *testing.T) {
 			t.Errorf("calls of the Locker at once: got %d, want at most %d", got, bound)
 		}
 	})
+}
+
+// A thousand logins are due at once. Some are refreshed and some are next; no lease is
+// taken for the others, for who holds one keeps its siblings from refreshing, and a
+// Locker may have a file open for it.
+func TestLeasesHeldAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const many, slots = 1000, 64
+		locker := &oneHolder{stopped: func(string) bool { return false }}
+		cs := rotating(t, locker, many, time.Second)
+		together(many, func(i int) {
+			if _, err := cs[i].Token(within(t, time.Minute)); err != nil {
+				t.Errorf("caller %d: %v", i, err)
+			}
+		})
+		// Four for each slot wait, one has the slot, and the answer of one is being saved.
+		if got := locker.mostHeld.Load(); got > 6*slots {
+			t.Errorf("leases held at once: %d, want at most %d", got, 6*slots)
+		}
+	})
+}
+
+// A sibling was stopped with hundreds of leases. Whoever needs another one gets it.
+func TestStoppedHolderStarvesNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const many, stuck = 1000, 300
+		locker := &oneHolder{stopped: func(name string) bool { return name < fmt.Sprintf("login %04d", stuck) }}
+		cs := rotating(t, locker, many, 10*time.Millisecond)
+		var served atomic.Int64
+		together(many, func(i int) {
+			if _, err := cs[i].Token(within(t, 30*time.Second)); err == nil {
+				served.Add(1)
+			} else if i >= stuck {
+				t.Errorf("caller %d, whose lease is free: %v", i, err)
+			}
+		})
+		if got := served.Load(); got != many-stuck {
+			t.Errorf("callers served: %d, want %d", got, many-stuck)
+		}
+	})
+}
+
+// rotating gives credentials whose tokens have to be refreshed, which takes so long.
+func rotating(t *testing.T, locker manager.Locker, n int, takes time.Duration) (cs []*manager.Credential) {
+	t.Helper()
+	m := launch(t, manager.Config{Store: newShelf(), Locker: locker, Policy: manager.Policy{Window: -1, Group: "one server"}, PerGroup: 64})
+	t.Cleanup(func() { m.Close() })
+	refresher := manager.RefresherFunc(func(_ context.Context, name string, _ manager.Token) (manager.Token, error) {
+		time.Sleep(takes)
+		return login("a "+name, "r2 "+name, time.Hour), nil
+	})
+	for i := range n {
+		c := m.Manage(fmt.Sprintf("login %04d", i), refresher)
+		if err := c.Install(t.Context(), manager.Token{RefreshToken: manager.NewSecret("r1")}); err != nil {
+			t.Fatal(err)
+		}
+		cs = append(cs, c)
+	}
+	return cs
 }

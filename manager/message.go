@@ -61,6 +61,7 @@ type (
 		wait  *wait
 		lease Lease
 		err   error
+		ended bool // because its time was over
 	}
 
 	// granted answers queue: the credential holds a slot.

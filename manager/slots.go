@@ -6,17 +6,24 @@ import "golang.org/x/sync/semaphore"
 type line uint8
 
 const (
-	urgent  line = iota // callers wait
+	nowhere line = iota // it does not wait
+	urgent              // callers wait
 	ahead               // an early renewal
-	nowhere             // it does not wait
 )
 
-// slots are the refreshes that may be in flight at once: so many in all, and so
-// many of one group. Callers in need come before early renewals, and groups take
-// turns, so that one authorization server that hangs cannot delay the others.
+// A place is a credential's part in slots.
+type place struct {
+	line line
+	held bool // it has a slot
+}
+
+// slots are what so many credentials may do at once: so many in all, and so many of
+// one group. Callers in need come before early renewals, and groups take turns, so
+// that one authorization server that hangs cannot delay the others.
 type slots struct {
 	all      *semaphore.Weighted
 	perGroup int
+	place    func(*flight) *place
 	groups   map[string]*group
 	lines    [2][]*group // those with somebody waiting and a slot of their own free
 }
@@ -28,8 +35,8 @@ type group struct {
 	listed  [2]bool
 }
 
-func newSlots(all, perGroup int) slots {
-	return slots{all: semaphore.NewWeighted(int64(all)), perGroup: perGroup, groups: make(map[string]*group)}
+func newSlots(all, perGroup int, place func(*flight) *place) slots {
+	return slots{all: semaphore.NewWeighted(int64(all)), perGroup: perGroup, place: place, groups: make(map[string]*group)}
 }
 
 // group gives the group of a credential. The nameless one has no bound of its own.
@@ -49,12 +56,13 @@ func (s *slots) group(c *Credential) *group {
 // queue puts c into a line. One that moves from ahead to urgent leaves an entry
 // behind, which next passes over.
 func (s *slots) queue(c *Credential, f *flight, early bool) {
-	f.line = urgent
+	l := urgent
 	if early {
-		f.line = ahead
+		l = ahead
 	}
+	s.place(f).line = l
 	g := s.group(c)
-	g.waiting[f.line] = append(g.waiting[f.line], c)
+	g.waiting[l-urgent] = append(g.waiting[l-urgent], c)
 	s.list(g)
 }
 
@@ -68,9 +76,9 @@ func (s *slots) list(g *group) {
 	}
 }
 
-// next takes a slot for the next in line; nil: there is no slot or nobody.
+// next gives a slot to the next in line; nil: there is no slot or nobody.
 func (s *slots) next(flights map[*Credential]*flight) *Credential {
-	if len(s.lines[urgent])+len(s.lines[ahead]) == 0 || !s.all.TryAcquire(1) {
+	if len(s.lines[0])+len(s.lines[1]) == 0 || !s.all.TryAcquire(1) {
 		return nil
 	}
 	for l := range s.lines {
@@ -81,9 +89,8 @@ func (s *slots) next(flights map[*Credential]*flight) *Credential {
 			if g.busy >= g.limit {
 				continue // free lists it again
 			}
-			if c, f := g.pop(line(l), flights); c != nil {
+			if c := s.pop(g, urgent+line(l), flights); c != nil {
 				g.busy++
-				f.slot = true
 				s.list(g)
 				return c
 			}
@@ -93,39 +100,45 @@ func (s *slots) next(flights map[*Credential]*flight) *Credential {
 	return nil
 }
 
-// pop takes the first who still waits in that line.
-func (g *group) pop(l line, flights map[*Credential]*flight) (*Credential, *flight) {
-	for len(g.waiting[l]) > 0 {
-		c := g.waiting[l][0]
-		g.waiting[l] = g.waiting[l][1:]
-		if f := flights[c]; f != nil && f.line == l {
-			f.line = nowhere
-			return c, f
+// pop gives the slot to the first who still waits in that line.
+func (s *slots) pop(g *group, l line, flights map[*Credential]*flight) *Credential {
+	waiting := &g.waiting[l-urgent]
+	for len(*waiting) > 0 {
+		c := (*waiting)[0]
+		*waiting = (*waiting)[1:]
+		if f := flights[c]; f != nil && s.place(f).line == l {
+			*s.place(f) = place{held: true}
+			return c
 		}
 	}
-	g.waiting[l] = nil
-	return nil, nil
+	*waiting = nil
+	return nil
 }
 
-// free gives back the slot of c, if it holds one.
+// free gives back the slot of c, or its place in a line, if it has one.
 func (s *slots) free(c *Credential, f *flight) {
-	if !f.slot {
+	held := s.place(f).held
+	*s.place(f) = place{}
+	if !held {
 		return
 	}
-	f.slot = false
 	g := s.group(c)
 	g.busy--
 	s.all.Release(1)
 	s.list(g)
 }
 
-// dispatch gives free slots to those who wait for one.
+// dispatch gives free slots to those who wait for one, and calls the Locker for
+// those whose turn it is.
 func (a *actor) dispatch() {
 	for {
-		c := a.slots.next(a.flights)
-		if c == nil {
+		if c := a.slots.next(a.flights); c != nil {
+			a.leases.free(c, a.flights[c]) // others may begin to wait
+			a.step(c, granted{})
+		} else if c := a.leases.next(a.flights); c != nil {
+			a.call(c, a.flights[c].wait)
+		} else {
 			return
 		}
-		a.step(c, granted{})
 	}
 }

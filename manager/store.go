@@ -116,9 +116,11 @@ type Store interface {
 // A Locker makes leases. A Config without one says that this process is alone.
 type Locker interface {
 	// Lock waits until it holds the lease for name or ctx ends. Then its error
-	// should say who holds it: callers are shown it. The manager asks for 256
-	// leases at most at once, and gives each so long as an honest holder may
-	// take: Policy.Limit + 4 Config.SaveLimit + 1 s.
+	// should say who holds it: callers are shown it. The manager asks for so
+	// many leases at once as 4 Config.Refreshes, and 4 Config.PerGroup of a
+	// group, those included that wait for their refresh. It asks for 5 s each
+	// time, and again, for as long as an honest holder may take:
+	// Policy.Limit + 4 Config.SaveLimit + 1 s.
 	Lock(ctx context.Context, name string) (Lease, error)
 }
 
