@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"example.com/tokenactor/internal/enginetest"
+	"example.com/tokenactor/internal/enginetest/trouble"
 	"example.com/tokenactor/manager"
 	"example.com/tokenactor/persist/postgresstore"
 )
@@ -48,8 +49,8 @@ func listening(tb testing.TB, other manager.Store, newsc <-chan string) {
 // while it is there, a pool of one connection serves, and can be closed.
 func TestConnectionCut(t *testing.T) {
 	url, _ := enginetest.Postgres(t)
-	var w wire
-	pool := connect(t, url, w.through)
+	var w trouble.Wire
+	pool := connect(t, url, through(&w))
 	one, two := open(t, pool, postgresstore.Options{}), open(t, connect(t, url), postgresstore.Options{})
 	newsc := make(chan string, 1000)
 	watch(t, one, func(name string, revision uint64) { newsc <- fmt.Sprint(revision, name) })
@@ -59,10 +60,9 @@ func TestConnectionCut(t *testing.T) {
 		if _, err := one.Load(t.Context(), []string{name}); err != nil {
 			t.Fatal(err)
 		}
-		w.pause() // so that it cannot be back before the write
-		w.cut()
+		w.Cut()
 		mustSave(t, two, write(name, 0, "first"))
-		w.resume()
+		w.Mend()
 		for got, deadline := "", time.After(patience); got != "1"+name; {
 			select {
 			case got = <-newsc:
@@ -97,9 +97,7 @@ func TestNewsBeforeWatch(t *testing.T) {
 // Behind a pooler that shares connections LISTEN hears nothing, and Watch says so.
 func TestDeaf(t *testing.T) {
 	url, _ := enginetest.Postgres(t)
-	var w wire
-	w.deaf.Store(true)
-	s := open(t, connect(t, url, w.through), postgresstore.Options{})
+	s := open(t, connect(t, url, deaf), postgresstore.Options{})
 	if err := s.Watch(t.Context(), func(string, uint64) {}); err == nil || !strings.Contains(err.Error(), "pooler") {
 		t.Errorf("Watch: %v, want an error that names a pooler", err)
 	}
