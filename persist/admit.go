@@ -1,16 +1,15 @@
 package persist
 
 import (
-	"fmt"
-
 	"example.com/tokenactor/manager"
+	"example.com/tokenactor/persist/record"
 )
 
 // admit says whether w may replace what has revision. Its caller holds whatever
 // keeps others from writing meanwhile.
 func admit(w *manager.Write, revision uint64) error {
-	if err := checkName(w.Name); err != nil {
-		return &manager.NameError{Name: w.Name, Err: err}
+	if err := record.CheckWrite(w); err != nil {
+		return err
 	}
 	if w.Lease != nil {
 		select {
@@ -21,10 +20,6 @@ func admit(w *manager.Write, revision uint64) error {
 	}
 	if revision != w.Expect {
 		return manager.ErrConflict
-	}
-	if w.Snapshot.Revision != w.Expect+1 { // compare-and-swap would go wrong from here on
-		return &manager.NameError{Name: w.Name, Err: fmt.Errorf(
-			"persist: revision %d cannot replace %d: it must be one more", w.Snapshot.Revision, w.Expect)}
 	}
 	return nil
 }

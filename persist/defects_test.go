@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"example.com/tokenactor/manager"
 	"example.com/tokenactor/persist"
@@ -57,7 +58,7 @@ func TestNewsOfANewFile(t *testing.T) {
 	save(t, openShared(t, other), writes("new", n)...) // as many: the same number
 
 	db := openShared(t, path)
-	ctx, cancel := context.WithCancel(t.Context())
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	donec := make(chan struct{})
 	told := make(chan string, 1000)
@@ -65,12 +66,22 @@ func TestNewsOfANewFile(t *testing.T) {
 		defer close(donec)
 		_ = db.Watch(ctx, func(name string, _ uint64) { told <- name })
 	}()
+	save(t, openShared(t, path), write("old too", 0, token("old too")))
+	save(t, openShared(t, other), write("new too", 0, token("new too")))
+	if name := <-told; name != "old too" { // so it has looked at the file that goes
+		t.Fatalf("Watch told of %q, want what was written", name)
+	}
 	if err := os.Rename(other, path); err != nil {
 		t.Fatal(err)
 	}
-	for range n {
-		if name := <-told; !strings.HasPrefix(name, "new") {
-			t.Errorf("Watch told of %q, which the new file does not have", name)
+	for range n + 1 {
+		select {
+		case name := <-told:
+			if !strings.HasPrefix(name, "new") {
+				t.Errorf("Watch told of %q, which the new file does not have", name)
+			}
+		case <-ctx.Done():
+			t.Fatal("Watch does not tell of what is in the new file")
 		}
 	}
 	cancel()

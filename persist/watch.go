@@ -37,7 +37,7 @@ func (db *DB) Watch(ctx context.Context, f func(name string, revision uint64)) e
 		default:
 		}
 		now := db.stamp()
-		if now == seen && now != (stamp{}) {
+		if now.same(seen) {
 			return false, nil
 		}
 		next, err := db.tell(ctx, told, f)
@@ -84,12 +84,19 @@ func (db *DB) tell(ctx context.Context, from position, f func(name string, revis
 	return now, err
 }
 
-// A stamp is the two places, of the file, of which each commit changes one.
-type stamp [2][64]byte
+// A stamp is which file it is, and the two places of it of which each commit changes
+// one. Two files may have the same there, if as much was written to both.
+type stamp struct {
+	file   fs.FileInfo // nil: it could not be read
+	places [2][64]byte
+}
 
-// stamp reads that of the file now; the zero one, if it cannot be read. Times of
-// the file would not do: of two writes within a tick of the kernel's clock the
-// second would not show.
+func (s stamp) same(other stamp) bool {
+	return s.file != nil && other.file != nil && os.SameFile(s.file, other.file) && s.places == other.places
+}
+
+// stamp reads that of the file now. Times of the file would not do: of two writes
+// within a tick of the kernel's clock the second would not show.
 func (db *DB) stamp() (s stamp) {
 	const header = 16 // of a page of bbolt's
 	file, err := os.Open(db.path)
@@ -97,10 +104,13 @@ func (db *DB) stamp() (s stamp) {
 		return stamp{}
 	}
 	defer file.Close()
-	for i := range s {
-		if _, err := file.ReadAt(s[i][:], int64(i*db.shared.pageSize+header)); err != nil {
+	for i := range s.places {
+		if _, err := file.ReadAt(s.places[i][:], int64(i*db.shared.pageSize+header)); err != nil {
 			return stamp{}
 		}
+	}
+	if s.file, err = file.Stat(); err != nil {
+		return stamp{}
 	}
 	return s
 }
