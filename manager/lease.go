@@ -55,12 +55,12 @@ func (a *actor) call(c *Credential, w *wait) {
 // held takes over the lease, unless nobody waits for it any more. One whose turn is
 // over waits for its next, which is nothing for the machine to know.
 func (a *actor) held(c *Credential, m *locked) bool {
-	w, f := m.wait, a.flight(c)
+	w, f := m.wait, a.flights[c]
 	w.cancel()
 	w.cancel = nil
 	w.spent += time.Duration(a.time.now - w.begun)
 	switch {
-	case f.wait != w:
+	case f == nil || f.wait != w:
 		a.wg.Go(func() { a.giveUp(m.lease, m.err) })
 		return false
 	case m.ended && w.spent < w.limit:
