@@ -180,9 +180,9 @@ func (r *rival) round(b *testing.B, goroutines, calls, writes int, step *int) {
 
 // BenchmarkSaves renews 100 or 1,000 credentials at once: 100 goroutines with one
 // write in each Save, or one Save of all, as a Manager does it. Beside it, in turns
-// with it, bbolt's Batch with 100 goroutines: as it comes, and with the options
-// that were best for it (of the sizes 50 to 1,000 and the delays 0 to 10 ms: it
-// begins when all goroutines wait). The metrics are medians of the rounds.
+// with it, bbolt's Batch with 100 goroutines: as it comes, and with a MaxBatchSize of
+// as many as there are goroutines, so that it begins when all of them wait. The metrics
+// are medians of the rounds.
 func BenchmarkSaves(b *testing.B) {
 	for _, n := range sizes() {
 		b.Run(fmt.Sprint("of=", n), func(b *testing.B) {
