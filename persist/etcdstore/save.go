@@ -7,7 +7,6 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"example.com/tokenactor/manager"
-	"example.com/tokenactor/persist/record"
 )
 
 // batchBytes bounds the records of one transaction: etcd refuses requests of 1.5 MB.
@@ -24,14 +23,9 @@ func (s *Store) Save(ctx context.Context, writes []manager.Write) []error {
 	}
 	for i := range writes {
 		w := &writes[i]
-		if errs[i] = record.CheckWrite(w); errs[i] != nil {
+		var owner string
+		if owner, errs[i] = s.keeper.Admit(w); errs[i] != nil {
 			continue
-		}
-		owner := ""
-		if w.Lease != nil {
-			if owner, errs[i] = s.keeper.Owner(w.Lease, w.Name); errs[i] != nil {
-				continue
-			}
 		}
 		data := s.sealer.Append(nil, w.Name, w.Snapshot)
 		if t.full(w.Name, len(data)) {

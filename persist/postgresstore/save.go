@@ -10,7 +10,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"example.com/tokenactor/manager"
-	"example.com/tokenactor/persist/record"
 )
 
 // Save carries out writes in one round trip and one transaction, a statement each.
@@ -20,15 +19,12 @@ func (s *Store) Save(ctx context.Context, writes []manager.Write) []error {
 	owners := make([]string, len(writes))
 	for i := range writes {
 		w := &writes[i]
-		if errs[i] = check(w); errs[i] != nil {
-			continue
+		if owners[i], errs[i] = s.keeper.Admit(w); errs[i] == nil && w.Snapshot.Revision > math.MaxInt64 {
+			errs[i] = &manager.NameError{Name: w.Name, Err: fmt.Errorf("revision %d is more than a bigint holds: the snapshot is damaged", w.Snapshot.Revision)}
 		}
-		if w.Lease != nil {
-			if owners[i], errs[i] = s.keeper.Owner(w.Lease, w.Name); errs[i] != nil {
-				continue
-			}
+		if errs[i] == nil {
+			order = append(order, i)
 		}
-		order = append(order, i)
 	}
 	if len(order) == 0 {
 		return errs
@@ -51,15 +47,6 @@ func (s *Store) Save(ctx context.Context, writes []manager.Write) []error {
 		}
 	}
 	return errs
-}
-
-// check says what is wrong with a write, whatever the table holds.
-func check(w *manager.Write) error {
-	err := record.CheckWrite(w)
-	if err == nil && w.Snapshot.Revision > math.MaxInt64 {
-		err = &manager.NameError{Name: w.Name, Err: fmt.Errorf("revision %d is more than a bigint holds: the snapshot is damaged", w.Snapshot.Revision)}
-	}
-	return err
 }
 
 // queue adds the statement that saves w.

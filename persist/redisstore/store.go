@@ -156,14 +156,9 @@ func (s *Store) Save(ctx context.Context, writes []manager.Write) []error {
 	of := make([]int, 0, len(writes)) // whose call it is
 	for i := range writes {
 		w := &writes[i]
-		if errs[i] = record.CheckWrite(w); errs[i] != nil {
+		var owner string
+		if owner, errs[i] = s.keeper.Admit(w); errs[i] != nil {
 			continue
-		}
-		owner := ""
-		if w.Lease != nil {
-			if owner, errs[i] = s.keeper.Owner(w.Lease, w.Name); errs[i] != nil {
-				continue
-			}
 		}
 		news := message{saved, w.Snapshot.Revision, w.Name}
 		of = append(of, i)

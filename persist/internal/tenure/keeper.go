@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"example.com/tokenactor/manager"
+	"example.com/tokenactor/persist/record"
 )
 
 // How often one that waits asks again at least: where Freed is called, for news may be
@@ -280,20 +281,23 @@ func (k *Keeper) wake() {
 // ErrNoLease is what a write is refused with whose lease is none of this store's.
 var ErrNoLease = errors.New("the lease is of another store")
 
-// Owner gives the owner under whom a lease of this Keeper is held, for the
-// engine's comparison, and ErrLeaseLost if it is known to be lost, or that of
-// another name.
-func (k *Keeper) Owner(held manager.Lease, name string) (string, error) {
+// Admit says what is wrong with a write, whatever the engine holds, and gives the
+// owner of the lease under which it comes, for the engine's comparison; "": it comes
+// under none. ErrLeaseLost: the lease is known to be lost, or that of another name.
+func (k *Keeper) Admit(w *manager.Write) (owner string, err error) {
+	if err := record.CheckWrite(w); err != nil || w.Lease == nil {
+		return "", err
+	}
 	select {
-	case <-held.Lost():
+	case <-w.Lease.Lost():
 		return "", manager.ErrLeaseLost
 	default:
 	}
-	l, ok := held.(*lease)
+	l, ok := w.Lease.(*lease)
 	if !ok || l.keeper != k {
 		return "", ErrNoLease
 	}
-	if l.claim.Name != name {
+	if l.claim.Name != w.Name {
 		return "", manager.ErrLeaseLost
 	}
 	return l.claim.Owner, nil

@@ -212,8 +212,8 @@ func TestTakenAway(t *testing.T) {
 		if !lost(l) {
 			t.Error("a lease that was taken away is not lost after a renewal")
 		}
-		if _, err := k.Owner(l, "a"); !errors.Is(err, manager.ErrLeaseLost) {
-			t.Errorf("Owner of a lost lease: %v, want ErrLeaseLost", err)
+		if _, err := k.Admit(under(l)); !errors.Is(err, manager.ErrLeaseLost) {
+			t.Errorf("Admit of a lost lease: %v, want ErrLeaseLost", err)
 		}
 		if err := l.Unlock(t.Context()); err != nil || e.holder("a") != "other" {
 			t.Errorf("Unlock of a lost lease: %v, holder %q", err, e.holder("a"))
@@ -308,8 +308,8 @@ func TestNoAnswer(t *testing.T) {
 func TestClosed(t *testing.T) {
 	trial(t, func(t *testing.T, _ *engine, k *Keeper) {
 		l := mustLock(t, k, "a")
-		if _, err := New(nil, life).Owner(l, "a"); !errors.Is(err, ErrNoLease) {
-			t.Errorf("Owner of another Keeper's lease: %v, want ErrNoLease", err)
+		if _, err := New(nil, life).Admit(under(l)); !errors.Is(err, ErrNoLease) {
+			t.Errorf("Admit of another Keeper's lease: %v, want ErrNoLease", err)
 		}
 		k.Close()
 		if !lost(l) || l.Remaining() != 0 {
@@ -319,4 +319,9 @@ func TestClosed(t *testing.T) {
 			t.Errorf("Lock after Close: %v, want fs.ErrClosed", err)
 		}
 	})
+}
+
+// under is a write of "a" under a lease.
+func under(l manager.Lease) *manager.Write {
+	return &manager.Write{Name: "a", Lease: l, Snapshot: manager.Snapshot{Revision: 1}}
 }
