@@ -43,16 +43,15 @@ type actor struct {
 	revoking chan struct{} // holds one for each call of a Revoker under way
 
 	// Written once before the loop starts.
-	config Config
-	clock  clock.Clock
-	now    func() (wall, monotonic int64)
-	lead   int64
-	each   func(func(*Credential)) // all credentials
-	drop   func(*Credential)       // takes one from the index
-	reader *worker[load]
-	writer *worker[save]
-	herald *herald
-	stats  stats
+	config   Config
+	clock    clock.Clock
+	now      func() (wall, monotonic int64)
+	lead     int64
+	registry *registry
+	reader   *worker[load]
+	writer   *worker[save]
+	herald   *herald
+	stats    stats
 
 	// Loop only.
 	time      machineTime
@@ -88,7 +87,7 @@ func (f *flight) empty() bool {
 	return f.lease == nil && f.wait == nil && f.leased == (place{}) && f.slot == (place{}) && f.cancel == nil && f.revocations.busy == 0
 }
 
-func newActor(config Config, each func(func(*Credential)), drop func(*Credential)) *actor {
+func newActor(config Config) *actor {
 	a := &actor{
 		mailbox:  make(chan envelope, mailboxSize),
 		stopc:    make(chan struct{}),
@@ -98,8 +97,7 @@ func newActor(config Config, each func(func(*Credential)), drop func(*Credential
 		revoking: make(chan struct{}, maxRevocations),
 		config:   config,
 		clock:    config.clock(),
-		each:     each,
-		drop:     drop,
+		registry: newRegistry(),
 		flights:  make(map[*Credential]*flight),
 		rounds:   make(map[ticket]*round),
 		leaving:  make(map[*Credential]struct{}),
@@ -214,7 +212,7 @@ func (a *actor) step(c *Credential, m message) {
 		a.perform(c, e)
 	}
 	clear(a.effects)
-	a.deadlines.set(c, c.machine.deadline())
+	a.deadlines.set(c.number, c.machine.deadline())
 	if f := a.flights[c]; f != nil && f.empty() {
 		delete(a.flights, c)
 	}

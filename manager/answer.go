@@ -37,11 +37,11 @@ func (m *machine) refreshed(t *turn, msg refreshed) {
 // a refresh token, shown first otherwise.
 func (m *machine) succeeded(t *turn, answer *Token) {
 	w := m.work
-	next := *answer
+	next := answer.keep()
 	next.datum(time.Unix(0, w.sentWall))
-	rotated := m.inherit(&next)
-	left := m.complete(t, &next)
-	same := m.token.same(&next)
+	rotated := m.inherit(next)
+	left := m.complete(t, next)
+	same := m.token.same(next)
 	switch {
 	case !rotated && next.AccessToken.IsZero():
 		m.failed(t, ErrNoToken)
@@ -55,7 +55,7 @@ func (m *machine) succeeded(t *turn, answer *Token) {
 	if same && w.forRejection {
 		m.barren(t)
 	}
-	w.next = &next
+	w.next = next
 	if m.set.durable && (m.set.policy.FailClosed || !next.RefreshToken.IsZero()) {
 		m.phase = storing
 		m.saveState(t)

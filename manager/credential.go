@@ -15,7 +15,7 @@ type Credential struct {
 	published atomic.Pointer[Token] // written by the loop only; nil: ask
 	round     atomic.Pointer[round] // where callers without a usable token wait
 	reported  atomic.Uint32         // the last Replayed that was passed on
-	place     int32                 // in the deadline heap, from 1; loop only
+	number    int32                 // in the registry; loop only
 
 	refresher Refresher // written once, before any caller sees it
 

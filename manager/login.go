@@ -19,9 +19,9 @@ func (m *machine) control(t *turn) {
 	if m.phase != sending {
 		m.abandon(t)
 	}
-	next := Token{}
+	next := &Token{}
 	if c.token != nil {
-		next = *c.token
+		next = c.token.keep()
 	}
 	wall := time.Unix(0, t.wall)
 	switch {
@@ -31,7 +31,7 @@ func (m *machine) control(t *turn) {
 		next.ExpiresIn = next.Expiry.Sub(wall)
 	}
 	next.datum(wall)
-	w.login = &next
+	w.login = next
 	m.number()
 	if !m.set.durable {
 		m.loggedIn(t, nil)

@@ -16,8 +16,7 @@ type Manager struct {
 	actor *actor
 	world world
 
-	mu       sync.RWMutex
-	index    map[string]*Credential
+	mu       sync.Mutex
 	settings map[settingsKey]*settings
 }
 
@@ -34,17 +33,14 @@ func New(config Config) (*Manager, error) {
 	if config.Store == nil && config.Locker != nil {
 		return nil, errors.New("manager: New: a Config with a Locker needs a Store: a lease alone keeps no state")
 	}
-	m := &Manager{
-		index:    make(map[string]*Credential),
-		settings: make(map[settingsKey]*settings),
-	}
+	m := &Manager{settings: make(map[settingsKey]*settings)}
 	if _, err := rand.Read(m.world.owner[:]); err != nil {
 		return nil, fmt.Errorf("manager: no random numbers: %w", err)
 	}
 	m.world.saveLimit = config.saveLimit()
 	m.world.durable = config.Store != nil
 	m.world.leased = config.locker() != nil
-	m.actor = newActor(config, m.each, m.drop)
+	m.actor = newActor(config)
 	m.actor.start()
 	if w, ok := config.Store.(Watcher); ok {
 		m.actor.wg.Go(func() { m.watch(w) })
@@ -67,7 +63,7 @@ func (m *Manager) Manage(name string, r Refresher, policy ...Policy) *Credential
 	if len(policy) > 1 {
 		panic("manager: Manage: more than one Policy for " + name)
 	}
-	if c := m.lookup(name); c != nil {
+	if c := m.actor.registry.lookup(name); c != nil {
 		return c
 	}
 	key := settingsKey{policy: m.actor.config.Policy}
@@ -83,37 +79,22 @@ func (m *Manager) Manage(name string, r Refresher, policy ...Policy) *Credential
 		r = &noRefresher{}
 	}
 
+	set := m.share(key)
+	return m.actor.registry.get(name, func() *Credential {
+		return &Credential{refresher: veil(r), machine: newMachine(strings.Clone(name), set)}
+	})
+}
+
+// share gives the settings of all credentials that have that key.
+func (m *Manager) share(key settingsKey) *settings {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if c := m.index[name]; c != nil {
-		return c
-	}
 	set := m.settings[key]
 	if set == nil {
 		set = &settings{world: &m.world, policy: key.policy, group: key.group, revoke: key.revoke, actor: m.actor}
 		m.settings[key] = set
 	}
-	c := &Credential{refresher: veil(r), machine: newMachine(strings.Clone(name), set)}
-	m.index[c.machine.name] = c
-	return c
-}
-
-// each calls f with every credential.
-func (m *Manager) each(f func(*Credential)) {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	for _, c := range m.index {
-		f(c)
-	}
-}
-
-// drop takes a released credential from the index.
-func (m *Manager) drop(c *Credential) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.index[c.machine.name] == c {
-		delete(m.index, c.machine.name)
-	}
+	return set
 }
 
 // Format prints no more than what it is, for every verb; the state belongs to the

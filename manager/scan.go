@@ -40,7 +40,7 @@ func (m *Manager) Scan(ctx context.Context) error {
 	}
 	_, err := guarded(func() (struct{}, error) {
 		return struct{}{}, store.Scan(ctx, func(name string, s Snapshot) error {
-			c := m.lookup(name)
+			c := m.actor.registry.lookup(name)
 			if c == nil {
 				return nil
 			}
@@ -62,13 +62,6 @@ func (m *Manager) Scan(ctx context.Context) error {
 	}
 }
 
-// lookup finds a managed credential; nil: there is none.
-func (m *Manager) lookup(name string) *Credential {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	return m.index[name]
-}
-
 // watch listens to the news of other processes until the loop ends.
 func (m *Manager) watch(w Watcher) {
 	ctx, cancel := context.WithCancel(context.Background())
@@ -84,7 +77,7 @@ func (m *Manager) watch(w Watcher) {
 		_, err := guarded(func() (struct{}, error) {
 			return struct{}{}, w.Watch(ctx, func(name string, revision uint64) {
 				failures = 1
-				if c := m.lookup(name); c != nil {
+				if c := m.actor.registry.lookup(name); c != nil {
 					m.actor.post(envelope{c, news{revision}, nil})
 				}
 			})

@@ -35,7 +35,7 @@ func (a *actor) shutdown(ctx context.Context) error {
 func (a *actor) stop() {
 	a.stopping = true
 	var busy []*Credential
-	a.each(func(c *Credential) {
+	a.registry.each(func(c *Credential) {
 		if f := a.flights[c]; c.machine.work != nil || f != nil && f.revocations.busy > 0 {
 			busy = append(busy, c)
 		}
@@ -56,11 +56,11 @@ func (a *actor) see(c *Credential) {
 		return
 	}
 	delete(a.leaving, c)
-	a.deadlines.set(c, never)
+	a.deadlines.set(c.number, never)
 	if err != nil {
 		a.unsaved = append(a.unsaved, &NameError{c.machine.name, err})
 	}
-	a.drop(c)
+	a.registry.drop(c)
 }
 
 // abandon names what is under way and ends without it.
@@ -86,7 +86,7 @@ func (a *actor) end() {
 		}
 		f.revocations.end()
 	}
-	a.each(func(c *Credential) { c.published.Store(nil) })
+	a.registry.each(func(c *Credential) { c.published.Store(nil) })
 	a.herald.close()
 	a.err = errors.Join(a.unsaved...)
 }

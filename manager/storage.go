@@ -166,7 +166,7 @@ func (m *machine) adopt(t *turn, s *Snapshot) {
 
 // supersede makes the store's token the current one.
 func (m *machine) supersede(t *turn, s *Snapshot) {
-	token := s.Token
+	token := s.Token.keep()
 	token.login, token.generation = s.Login, s.Generation
 	left := time.Duration(never)
 	if !token.Expiry.IsZero() {
@@ -175,7 +175,7 @@ func (m *machine) supersede(t *turn, s *Snapshot) {
 	m.work.unstored = nil
 	known := m.token != nil
 	m.clear()
-	m.take(t, &token, left)
+	m.take(t, token, left)
 	m.source = SourceStore
 	if known {
 		m.source = SourceSibling

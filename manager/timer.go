@@ -7,16 +7,16 @@ import "time"
 func (a *actor) wake() {
 	var again []*Credential
 	for a.deadlines.next() <= a.time.ahead(a.lead) {
-		c := a.deadlines[0].credential
-		a.time.reach(a.deadlines[0].at)
+		c := a.registry.numbered(a.deadlines.first())
+		a.time.reach(a.deadlines.next())
 		a.step(c, tick{})
-		if c.place > 0 && a.deadlines[c.place-1].at <= a.time.ahead(a.lead) {
-			a.deadlines.set(c, never)
+		if a.deadlines.due(c.number) <= a.time.ahead(a.lead) {
+			a.deadlines.set(c.number, never)
 			again = append(again, c)
 		}
 	}
 	for _, c := range again {
-		a.deadlines.set(c, c.machine.deadline())
+		a.deadlines.set(c.number, c.machine.deadline())
 	}
 }
 

@@ -152,10 +152,8 @@ func (t *Token) Login() uint64 { return t.login }
 // 2.1): the type, a space, the access token. The slice is shared by all callers
 // and has no spare capacity: put it into an http.Header, do not write to it.
 func (t *Token) Authorization() []string {
-	if t.header != nil {
-		if both := unsafe.Slice(t.header, 2); &both[1] == t.AccessToken.p {
-			return both[:1:1]
-		}
+	if both := t.prepared(); both != nil {
+		return both[:1:1]
 	}
 	return []string{t.scheme() + " " + t.AccessToken.Reveal()} // of a copy that was changed, or of a new token
 }
@@ -205,14 +203,47 @@ func (t *Token) datum(then time.Time) {
 	t.RefreshExpiresIn = 0
 }
 
-// prepare makes the header value. AccessToken then shares its bytes, and both lie
-// in one object: a garbage collector counts objects, and there may be a million.
+// A kept is a Token with its header's value beside it: one object where there would be
+// two, since a garbage collector counts objects, and there may be a million.
+type kept struct {
+	Token
+	both [2]string
+}
+
+// prepare makes the header's value. AccessToken then shares its bytes.
 func (t *Token) prepare() {
 	if t.AccessToken.IsZero() {
 		return
 	}
 	scheme := t.scheme()
 	value := scheme + " " + t.AccessToken.Reveal()
-	both := &[2]string{value, value[len(scheme)+1:]}
+	t.carry(&[2]string{value, value[len(scheme)+1:]})
+}
+
+// keep gives a copy that is as prepared as t.
+func (t *Token) keep() *Token {
+	both := t.prepared()
+	if both == nil {
+		k := *t
+		return &k
+	}
+	k := &kept{*t, *both}
+	k.carry(&k.both)
+	return &k.Token
+}
+
+func (t *Token) carry(both *[2]string) {
 	t.header, t.AccessToken = &both[0], Secret{&both[1]}
+}
+
+// prepared gives the header's value and the access token; nil: prepare was not called
+// since AccessToken was set.
+func (t *Token) prepared() *[2]string {
+	if t.header == nil {
+		return nil
+	}
+	if both := (*[2]string)(unsafe.Slice(t.header, 2)); &both[1] == t.AccessToken.p {
+		return both
+	}
+	return nil
 }
