@@ -30,40 +30,109 @@ func (db *DB) Scan(ctx context.Context, f func(name string, s manager.Snapshot) 
 	defer db.end(tx)
 	defer db.readAhead(tx.Size())()
 
-	var bad damages
 	cursor := tokens.Cursor()
-	next := cursor.Next
-	for step := cursor.First; ; step = next {
-		var (
-			name   string
-			s      manager.Snapshot
-			broken error
-			more   bool
-		)
-		// Not f: its panics are its caller's.
-		if err := guard(db.path, func() {
-			key, stored := step()
-			if more = key != nil; more {
-				name = string(key)
-				s, broken = db.decode(name, stored)
+	step := cursor.First
+	return db.each(ctx, f, func(records []stored) ([]stored, error) {
+		err := guard(db.path, func() {
+			for step != nil && len(records) < shelfSize {
+				name, data := step()
+				if step = cursor.Next; name == nil {
+					step = nil
+					return
+				}
+				records = append(records, stored{name, data})
 			}
-		}); err != nil || !more {
-			return bad.join(err)
+		})
+		return records, err
+	})
+}
+
+const (
+	shelfSize = 256 // records
+	lookAhead = 4   // shelves
+)
+
+// A shelf is some records in a row, and what they say.
+type shelf struct {
+	records []stored
+	found   []found
+	err     error         // why found ends before records
+	donec   chan struct{} // closed when found and err are final
+}
+
+// A stored is a record as it was stored, perhaps in the file's pages still.
+type stored struct{ name, data []byte }
+
+type found struct {
+	name     string
+	snapshot manager.Snapshot
+	err      error
+}
+
+// each calls f with every snapshot that fetch gives: some records at a time, none when
+// there are no more, and with an error those before the damage. To take records apart is
+// most of a Scan's work: goroutines do it while f has those before.
+func (db *DB) each(ctx context.Context, f func(name string, s manager.Snapshot) error, fetch func([]stored) ([]stored, error)) error {
+	var (
+		bad   damages
+		ended error
+		ahead []*shelf
+		used  []*shelf // may be used again
+	)
+	defer func() { // whoever calls ends the transaction
+		for _, s := range ahead {
+			<-s.donec
 		}
-		if err := ctx.Err(); err != nil {
-			return bad.join(err)
+	}()
+	for more := true; ; {
+		for more && len(ahead) < lookAhead {
+			s := &shelf{}
+			if last := len(used) - 1; last >= 0 {
+				s, used = used[last], used[:last]
+			}
+			s.records, ended = fetch(s.records[:0])
+			more = len(s.records) > 0 && ended == nil
+			s.donec = make(chan struct{})
+			ahead = append(ahead, s)
+			go db.read(s)
 		}
-		if broken != nil {
-			bad.add(name, broken)
-			continue
+		if len(ahead) == 0 {
+			return bad.join(ended)
 		}
-		if s.Revision == 0 {
-			continue // in quarantine
+		s := ahead[0]
+		<-s.donec
+		for i := range s.found {
+			if err := ctx.Err(); err != nil {
+				return bad.join(err)
+			}
+			switch r := &s.found[i]; {
+			case r.err != nil:
+				bad.add(r.name, r.err)
+			case r.snapshot.Revision == 0: // in quarantine
+			default:
+				if err := f(r.name, r.snapshot); err != nil {
+					return bad.join(err)
+				}
+			}
 		}
-		if err := f(name, s); err != nil {
-			return bad.join(err)
+		if s.err != nil {
+			return bad.join(s.err)
 		}
+		ahead, used = ahead[1:], append(used, s)
 	}
+}
+
+// read takes the records of a shelf apart.
+func (db *DB) read(s *shelf) {
+	defer close(s.donec)
+	s.found = s.found[:0]
+	s.err = guard(db.path, func() {
+		for _, r := range s.records {
+			name := string(r.name)
+			snapshot, err := db.decode(name, r.data)
+			s.found = append(s.found, found{name, snapshot, err})
+		}
+	})
 }
 
 // readAhead begins to read the file from its beginning, so that its pages are in

@@ -1,6 +1,7 @@
 package persist
 
 import (
+	"bytes"
 	"context"
 
 	"example.com/tokenactor/manager"
@@ -16,52 +17,36 @@ const (
 // scanShared is Scan in shared mode. It copies a portion of the records at a
 // time, so that nobody waits for f.
 func (db *DB) scanShared(ctx context.Context, f func(name string, s manager.Snapshot) error) error {
-	var bad damages
-	for after := ""; ; {
-		names, records, err := db.portion(ctx, after)
-		for i, name := range names {
-			if err := ctx.Err(); err != nil {
-				return bad.join(err)
-			}
-			s, broken := db.decode(name, records[i])
-			if broken != nil {
-				bad.add(name, broken)
-				continue
-			}
-			if s.Revision == 0 {
-				continue // in quarantine
-			}
-			if err := f(name, s); err != nil {
-				return bad.join(err)
-			}
+	after := ""
+	return db.each(ctx, f, func(records []stored) ([]stored, error) {
+		records, err := db.portion(ctx, records, after)
+		if last := len(records) - 1; last >= 0 {
+			after = string(records[last].name)
 		}
-		if err != nil || len(names) == 0 {
-			return bad.join(err)
-		}
-		after = names[len(names)-1]
-	}
+		return records, err
+	})
 }
 
 // portion copies the records that follow a name. With an error it gives those
 // before the damage.
-func (db *DB) portion(ctx context.Context, after string) (names []string, records [][]byte, err error) {
+func (db *DB) portion(ctx context.Context, records []stored, after string) ([]stored, error) {
 	if err := ctx.Err(); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	tx, tokens, err := db.begin(ctx, false)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	defer db.end(tx)
 	size := 0
 	failed := guard(db.path, func() {
 		cursor := tokens.Cursor()
 		for key, record := cursor.Seek(append([]byte(after), 0)); key != nil; key, record = cursor.Next() {
-			names, records = append(names, string(key)), append(records, append([]byte(nil), record...))
-			if size += len(key) + len(record); len(names) == portionSize || size >= portionBytes {
+			records = append(records, stored{bytes.Clone(key), bytes.Clone(record)})
+			if size += len(key) + len(record); len(records) == portionSize || size >= portionBytes {
 				return
 			}
 		}
 	})
-	return names, records, failed
+	return records, failed
 }

@@ -15,15 +15,16 @@ import (
 // and less than kernel and network vary by from run to run. So it is measured where
 // there are neither: the same http.Client and http.Transport, over connections that
 // answer at once from memory, on one processor. There a bare client and the decorated
-// one take turns, A B B A, so short that whatever else the machine does is the same
-// for both. What lies below a connection knows of decorators by some bytes of a header
-// only, so that the difference is that on loopback too.
+// one take turns, A B B A: so short that whatever else the machine does is the same
+// for both, and so long that each has several collections of its own garbage, which a
+// decorator makes too. What lies below a connection knows of decorators by some bytes
+// of a header only, so that the difference is that on loopback too.
 const (
 	addedFrom     = 1000 // workers
 	addedLonger   = 2
 	addedWorkers  = 64
-	addedRequests = 4 * addedWorkers // of one turn
-	addedBlocks   = 5                // A B B A at least
+	addedRequests = 32 * addedWorkers // of one turn: some 14 MB of garbage
+	addedBlocks   = 2                 // A B B A at least
 )
 
 // added is the CPU time in µs that the decorator adds to a request, tried for d.

@@ -37,6 +37,7 @@ func roundTripScene(name string, tokenBytes int, about string) Scene {
 		Quick:   []int{4},
 		Noun:    "header",
 		Longer:  1,
+		Rounds:  4,
 		Open: func(_ context.Context, headers int) (*Stage, error) {
 			return &Stage{Goroutines: 1, Run: func(ctx context.Context, c contender.Contender, d time.Duration) (Sample, error) {
 				t, err := NewTrip(ctx, c, headers, tokenBytes)

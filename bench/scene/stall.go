@@ -41,7 +41,7 @@ var Stall = Scene{
 	Least:   1,
 	Noun:    "worker",
 	Longer:  15,
-	Rounds:  3,
+	Rounds:  2,
 	Open: func(_ context.Context, workers int) (*Stage, error) {
 		return &Stage{Run: func(ctx context.Context, c contender.Contender, d time.Duration) (Sample, error) {
 			return stall(ctx, c, workers, max(d, stallLeast))
