@@ -20,11 +20,11 @@ func TestParse(t *testing.T) {
 		slow     int   // of the scene stall
 		million  int   // of the scene keys with a million
 	}{
-		{"", 20 * time.Millisecond, scene.Read.Callers, 5, 3, 1},
+		{"", 20 * time.Millisecond, scene.Read.Callers, 5, 2, 1},
 		{"-quick", 10 * time.Millisecond, scene.Read.Quick, 2, 1, 1},
 		{"-quick -count 9", 10 * time.Millisecond, scene.Read.Quick, 9, 9, 9},
 		{"-duration 1s -quick", time.Second, scene.Read.Quick, 2, 1, 1},
-		{"-callers 5,1,5", 20 * time.Millisecond, []int{5, 1}, 5, 3, 1},
+		{"-callers 5,1,5", 20 * time.Millisecond, []int{5, 1}, 5, 2, 1},
 		{"-callers 5 -quick", 10 * time.Millisecond, []int{5}, 2, 1, 1},
 	} {
 		o, err := parse(strings.Fields(test.args))
@@ -52,7 +52,7 @@ func TestPlans(t *testing.T) {
 	for _, p := range o.plans() {
 		got = append(got, fmt.Sprint(p.scene.Name, p.callers, p.duration, p.count, p.steps()))
 	}
-	if want := []string{"roundtrip1 2ms 5 10", "roundtrip2 2ms 5 10", "stall1 30ms 3 6", "stall2 30ms 3 6"}; !slices.Equal(got, want) {
+	if want := []string{"roundtrip1 2ms 4 8", "roundtrip2 2ms 4 8", "stall1 30ms 2 4", "stall2 30ms 2 4"}; !slices.Equal(got, want) {
 		t.Errorf("the plans are %q, want %q", got, want)
 	}
 }

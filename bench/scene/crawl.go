@@ -29,6 +29,7 @@ var Crawl = Scene{
 	Quick:   []int{64},
 	Least:   1,
 	Noun:    "worker",
+	Rounds:  3,
 	Longer:  6,
 	Open: func(_ context.Context, workers int) (*Stage, error) {
 		if cpuTime() == 0 {
@@ -85,7 +86,7 @@ func (f *field) crawl(ctx context.Context, c contender.Contender, d time.Duratio
 		"requests/s":     float64(s.calls) / s.wall.Seconds(),
 	}
 	if err == nil && f.workers >= addedFrom {
-		v["added_us/request"], err = added(ctx, subject, addedLonger*d)
+		v["added_us/request"], err = added(ctx, subject, d)
 	}
 	return values(v), errors.Join(err, subject.close())
 }

@@ -67,7 +67,7 @@ func keys(ctx context.Context, c contender.Contender, order []int32) (s Sample, 
 	collection() // more than once: pools and what has finalizers live longer
 	goroutines, before := runtime.NumGoroutine(), inUse()
 	// What is made meanwhile and thrown away is not measured: collect it less often.
-	defer debug.SetGCPercent(debug.SetGCPercent(200))
+	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	stop, err := crowd(c, contender.Job{Login: login, Skew: skew}, all)
 	defer func() { err = errors.Join(err, stop()) }()
 	if err != nil {

@@ -29,7 +29,7 @@ var Outage = Scene{
 	Quick:   []int{50},
 	Least:   1,
 	Noun:    "caller",
-	Rounds:  2,
+	Rounds:  1,
 	Open: func(_ context.Context, callers int) (*Stage, error) {
 		return &Stage{Run: func(ctx context.Context, c contender.Contender, _ time.Duration) (Sample, error) {
 			return outage(ctx, c, callers)

@@ -150,3 +150,66 @@ func TestNodesKilled(t *testing.T) {
 	servers[0].Restart()
 	settle(1)
 }
+
+// Two Watches of one Store move one cursor: one that begins beside the other, or after
+// both, is told also of what the other had been told before.
+func TestTwoWatches(t *testing.T) {
+	t.Parallel()
+	endpoints, _ := enginetest.Etcd(t, 1)
+	s, other := open(t, endpoints, etcdstore.Options{}), open(t, endpoints, etcdstore.Options{})
+	if _, err := s.Load(t.Context(), []string{"a", "b"}); err != nil {
+		t.Fatal(err)
+	}
+	// watch gives what a Watch tells, one at a time, and how to end it.
+	watch := func() (toldc chan string, end func()) {
+		ctx, cancel := context.WithCancel(t.Context())
+		toldc, donec := make(chan string), make(chan struct{})
+		go func() {
+			defer close(donec)
+			_ = s.Watch(ctx, func(name string, _ uint64) {
+				select {
+				case toldc <- name:
+				case <-ctx.Done():
+				}
+			})
+		}()
+		return toldc, func() { cancel(); <-donec }
+	}
+	save := func(name string) {
+		if err := other.Save(t.Context(), []manager.Write{write(name, 0)})[0]; err != nil {
+			t.Fatal(err)
+		}
+	}
+	until := func(who string, toldc chan string, name string) {
+		t.Helper()
+		for late := time.After(patience); ; {
+			select {
+			case told := <-toldc:
+				if told == name {
+					return
+				}
+			case <-late:
+				t.Fatalf("%s is not told of %q", who, name)
+			}
+		}
+	}
+
+	one, endOne := watch()
+	save("a")
+	save("b")
+	until("the first", one, "b") // the cursor is past "a" when the next is told
+	save("c")
+	until("the first", one, "c")
+	two, endTwo := watch()
+	until("the second, which began later,", two, "a")
+	save("d") // the first is told of it no more
+	save("e")
+	until("the second", two, "e")
+	save("f")
+	until("the second", two, "f")
+	endOne()
+	one, endOne = watch()
+	until("the first, which broke off,", one, "d")
+	endOne()
+	endTwo()
+}

@@ -41,6 +41,13 @@
 // Those of the client, for the whole batch or in their write's place. A record that
 // cannot be read is a manager.NameError.
 //
+// While the client has no connection to any endpoint calls wait for two seconds, and
+// then, until it has one, fail at once with an error that says that etcd is away: the
+// client would hold them back, and let all go on in the moment it is connected. So each
+// credential backs off for itself, and a return is spread. Scan and Watch wait. The
+// client tries again by itself, after a long absence every two minutes unless its
+// DialOptions say otherwise (grpc.WithConnectParams).
+//
 // # Limits
 //
 // Records are small; a request of more than 1.5 MB is refused by etcd's default, so

@@ -21,6 +21,11 @@ func (s leases) Take(ctx context.Context, name, owner string, life time.Duration
 	if err := record.CheckName(name); err != nil {
 		return false, "", 0, err
 	}
+	ctx, done, err := s.reach.call(ctx)
+	if err != nil {
+		return false, "", 0, fmt.Errorf("etcdstore: %w", err)
+	}
+	defer done()
 	id, err := s.tenant.get(ctx, life)
 	if err != nil {
 		return false, "", 0, fmt.Errorf("etcdstore: %w", plain(ctx, err))
@@ -45,6 +50,11 @@ func (s leases) Take(ctx context.Context, name, owner string, life time.Duration
 }
 
 func (s leases) Extend(ctx context.Context, claims []tenure.Claim, life time.Duration) ([]bool, error) {
+	ctx, done, err := s.reach.call(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("etcdstore: %w", err)
+	}
+	defer done()
 	still := make([]bool, len(claims))
 	if err := s.tenant.renew(ctx); errors.Is(err, rpctypes.ErrLeaseNotFound) {
 		return still, nil
@@ -70,10 +80,15 @@ func (s leases) Extend(ctx context.Context, claims []tenure.Claim, life time.Dur
 }
 
 func (s leases) Free(ctx context.Context, c tenure.Claim) error {
-	key := s.leaseKey(c.Name)
-	_, err := s.client.Txn(ctx).If(clientv3.Compare(clientv3.Value(key), "=", c.Owner)).Then(clientv3.OpDelete(key)).Commit()
+	ctx, done, err := s.reach.call(ctx)
+	if err == nil {
+		defer done()
+		key := s.leaseKey(c.Name)
+		_, err = s.client.Txn(ctx).If(clientv3.Compare(clientv3.Value(key), "=", c.Owner)).Then(clientv3.OpDelete(key)).Commit()
+		err = plain(ctx, err)
+	}
 	if err != nil {
-		return fmt.Errorf("etcdstore: cannot give up the lease of %q: %w", c.Name, plain(ctx, err))
+		return fmt.Errorf("etcdstore: cannot give up the lease of %q: %w", c.Name, err)
 	}
 	return nil
 }
@@ -82,6 +97,7 @@ func (s leases) Free(ctx context.Context, c tenure.Claim) error {
 // slack longer than they do, so that it need not be renewed for each.
 type session struct {
 	client *clientv3.Client
+	reach  *reach
 	slack  time.Duration
 
 	turn    chan struct{} // holds one while etcd is asked: nobody can do without the answer
@@ -169,17 +185,22 @@ func (s *session) end() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	if err := s.lock(ctx); err != nil {
-		return fmt.Errorf("etcdstore: the lease of this process ends by itself: %w", err)
+		return err
 	}
 	defer s.unlock()
 	s.closed = true
 	if s.id == clientv3.NoLease {
 		return nil
 	}
-	_, err := s.client.Revoke(ctx, s.id)
-	s.id = clientv3.NoLease
-	if err != nil && !errors.Is(err, rpctypes.ErrLeaseNotFound) {
-		return fmt.Errorf("etcdstore: the lease of this process ends by itself: %w", err)
+	ctx, done, err := s.reach.call(ctx)
+	if err != nil {
+		return err
 	}
-	return nil
+	defer done()
+	_, err = s.client.Revoke(ctx, s.id)
+	s.id = clientv3.NoLease
+	if errors.Is(err, rpctypes.ErrLeaseNotFound) {
+		return nil
+	}
+	return plain(ctx, err)
 }

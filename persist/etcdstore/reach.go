@@ -20,7 +20,7 @@ const grace = 2 * time.Second
 // itself would hold the call back until it is connected, and all those that gathered
 // go on in the same moment: etcd, and then the authorization server, would get at once
 // what fell due during the absence. Told at once, each caller backs off for itself.
-var errAway = errors.New("no endpoint can be connected to")
+var errAway = errors.New("etcd is away")
 
 // A reach says whether etcd can be reached at all: whether the client has a connection
 // to any endpoint. Of a cluster without a leader it knows nothing.
@@ -51,31 +51,34 @@ func (r *reach) close() {
 }
 
 // call gives the context for a call, which ends also when etcd is away. done ends it.
-func (r *reach) call(ctx context.Context) (_ context.Context, done func()) {
+func (r *reach) call(ctx context.Context) (_ context.Context, done func(), err error) {
 	r.once.Do(func() { r.wg.Go(r.watch) })
 	r.mu.Lock()
 	present := r.present
 	r.mu.Unlock()
-	ctx, cancel := context.WithCancelCause(ctx)
-	away := func() {
-		cancel(fmt.Errorf("etcd is away: %w (%s)", errAway, strings.Join(r.client.Endpoints(), ", ")))
-	}
 	if present.Err() != nil {
-		away()
-		return ctx, func() {}
+		return nil, nil, r.away()
 	}
-	stop := context.AfterFunc(present, away)
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(present, func() { cancel(r.away()) })
 	return ctx, func() {
 		stop()
 		cancel(nil)
-	}
+	}, nil
+}
+
+// away says where etcd was looked for. Why that failed the client tells only its log.
+func (r *reach) away() error {
+	return fmt.Errorf("%w: for %v there was no connection to %s: the client's log says why", errAway, grace, strings.Join(r.client.Endpoints(), ", "))
 }
 
 // watch keeps present true until close, or until the client is closed.
 func (r *reach) watch() {
 	conn := r.client.ActiveConnection()
 	// An idle connection is made by the next call, which must be let through to it.
-	absent := func(s connectivity.State) bool { return s == connectivity.Connecting || s == connectivity.TransientFailure }
+	absent := func(s connectivity.State) bool {
+		return s == connectivity.Connecting || s == connectivity.TransientFailure
+	}
 	for state := conn.GetState(); state != connectivity.Shutdown; state = conn.GetState() {
 		if !absent(state) {
 			if !conn.WaitForStateChange(r.ended, state) {

@@ -16,6 +16,10 @@ const batchBytes = 1 << 20
 // conditions.
 func (s *Store) Save(ctx context.Context, writes []manager.Write) []error {
 	errs := make([]error, len(writes))
+	ctx, done, away := s.reach.call(ctx)
+	if away == nil {
+		defer done()
+	}
 	var t transaction
 	flush := func() {
 		t.commit(ctx, s.client, errs)
@@ -25,6 +29,10 @@ func (s *Store) Save(ctx context.Context, writes []manager.Write) []error {
 		w := &writes[i]
 		var owner string
 		if owner, errs[i] = s.keeper.Admit(w); errs[i] != nil {
+			continue
+		}
+		if away != nil {
+			errs[i] = fmt.Errorf("etcdstore: cannot save: %w", away)
 			continue
 		}
 		data := s.sealer.Append(nil, w.Name, w.Snapshot)

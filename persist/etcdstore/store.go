@@ -37,9 +37,12 @@ type Store struct {
 	sealer *record.Sealer
 	keeper *tenure.Keeper
 	tenant session
+	reach  *reach
 
-	mu    sync.Mutex
-	since int64 // etcd's revision when we read first; 0: not yet
+	mu       sync.Mutex
+	since    int64 // etcd's revision when we read first, or up to which the only Watch told of all; 0: not yet
+	watching int   // calls of Watch
+	shared   bool  // there were several at once: since is no Watch's own
 }
 
 var (
@@ -59,8 +62,8 @@ func New(client *clientv3.Client, o Options) (*Store, error) {
 	if o.Lease < 2*time.Second {
 		return nil, fmt.Errorf("etcdstore: leases of %v: give them two seconds at least", o.Lease)
 	}
-	s := &Store{client: client, prefix: o.Prefix, sealer: o.Sealer}
-	s.tenant = session{client: client, slack: o.Lease / 8, turn: make(chan struct{}, 1)}
+	s := &Store{client: client, prefix: o.Prefix, sealer: o.Sealer, reach: newReach(client)}
+	s.tenant = session{client: client, reach: s.reach, slack: o.Lease / 8, turn: make(chan struct{}, 1)}
 	s.keeper = tenure.New(leases{s}, o.Lease)
 	return s, nil
 }
@@ -69,7 +72,11 @@ func New(client *clientv3.Client, o Options) (*Store, error) {
 // Manager before.
 func (s *Store) Close() error {
 	s.keeper.Close()
-	return s.tenant.end()
+	defer s.reach.close()
+	if err := s.tenant.end(); err != nil {
+		return fmt.Errorf("etcdstore: the lease of this process ends by itself: %w", err)
+	}
+	return nil
 }
 
 // Locker gives the leases. A manager.Manager finds it by itself.
@@ -83,6 +90,11 @@ const batch = 100
 
 // Load gives the snapshots of names, a hundred in a round trip.
 func (s *Store) Load(ctx context.Context, names []string) ([]manager.Snapshot, error) {
+	ctx, done, err := s.reach.call(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("etcdstore: cannot load: %w", err)
+	}
+	defer done()
 	snapshots := make([]manager.Snapshot, len(names))
 	var bad []error
 	for begin := 0; begin < len(names); begin += batch {
@@ -109,7 +121,7 @@ func (s *Store) Load(ctx context.Context, names []string) ([]manager.Snapshot, e
 	return snapshots, errors.Join(bad...)
 }
 
-// read notes where Watch has to begin.
+// read notes where the first Watch has to begin.
 func (s *Store) read(revision int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -118,9 +130,12 @@ func (s *Store) read(revision int64) {
 	}
 }
 
-// plain gives ctx's own error where that is what ended a call: the client's is a
-// status of gRPC that errors.Is does not know.
+// plain gives what ended a call, where that was ctx or the absence of etcd: the client's
+// own error is a status of gRPC that errors.Is does not know.
 func plain(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); err != nil && errors.Is(cause, errAway) {
+		return cause
+	}
 	if ended := ctx.Err(); ended != nil && !errors.Is(err, ended) {
 		return fmt.Errorf("%w: %w", ended, err)
 	}

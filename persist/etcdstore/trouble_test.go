@@ -19,7 +19,7 @@ func TestTrouble(t *testing.T) {
 	t.Parallel()
 	trouble.Run(t, trouble.Engine{Start: func(tb testing.TB) trouble.Instance {
 		return instance(tb, 1)
-	}, Gathers: true})
+	}})
 }
 
 func instance(tb testing.TB, nodes int) trouble.Instance {
@@ -45,11 +45,11 @@ func instance(tb testing.TB, nodes int) trouble.Instance {
 
 // through gives a store whose connections go through w, which counts calls, and each
 // renewal of the etcd lease as one.
-func through(tb testing.TB, endpoints []string, w *trouble.Wire, o etcdstore.Options) *etcdstore.Store {
+func through(tb testing.TB, endpoints []string, w *trouble.Wire, o etcdstore.Options, dial ...grpc.DialOption) *etcdstore.Store {
 	tb.Helper()
 	c, err := clientv3.New(clientv3.Config{Endpoints: endpoints, DialTimeout: 5 * time.Second,
 		DialKeepAliveTime: time.Second, DialKeepAliveTimeout: time.Second,
-		DialOptions: []grpc.DialOption{grpc.WithContextDialer(w.DialUncounted),
+		DialOptions: append(dial, grpc.WithContextDialer(w.DialUncounted),
 			grpc.WithChainUnaryInterceptor(func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, o ...grpc.CallOption) error {
 				w.Trip()
 				return invoke(ctx, method, req, reply, cc, o...)
@@ -59,7 +59,7 @@ func through(tb testing.TB, endpoints []string, w *trouble.Wire, o etcdstore.Opt
 					w.Trip()
 				}
 				return stream(ctx, desc, cc, method, o...)
-			})}})
+			}))})
 	if err != nil {
 		tb.Fatal(err)
 	}

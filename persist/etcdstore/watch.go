@@ -12,50 +12,61 @@ import (
 
 // Watch tells of the writes of all processes until ctx ends. Nothing is missed: it
 // begins with what came after the Store's first read, and goes on after an
-// interruption where it was. Only where etcd has forgotten that by a compaction, it
-// tells of all revisions.
+// interruption where it was. Where that is not known it tells of all revisions: after a
+// compaction, and where several Watches were under way at once, for nobody can say
+// which of them one that begins goes on from.
 func (s *Store) Watch(ctx context.Context, f func(name string, revision uint64)) error {
-	defer s.keeper.Informed(false)
+	since, known := s.enter()
+	defer s.leave()
+	if known && since == 0 { // nothing was read yet
+		answer, err := s.client.Get(ctx, s.key(""), clientv3.WithCountOnly())
+		if err != nil {
+			return fmt.Errorf("etcdstore: cannot listen: %w", plain(ctx, err))
+		}
+		since = answer.Header.Revision
+	}
 	for {
-		next, err := s.begin(ctx)
-		if err != nil {
+		if !known {
+			var err error
+			if since, err = s.pages(ctx, func(name string, kv *mvccpb.KeyValue) error {
+				f(name, uint64(kv.Version))
+				return nil
+			}, clientv3.WithKeysOnly()); err != nil {
+				return err
+			}
+			s.reached(since)
+		}
+		if err := s.follow(ctx, since, f); err != rpctypes.ErrCompacted {
 			return err
 		}
-		err = s.follow(ctx, next, f)
-		if err != rpctypes.ErrCompacted {
-			return err
-		}
-		revision, err := s.pages(ctx, func(name string, kv *mvccpb.KeyValue) error {
-			f(name, uint64(kv.Version))
-			return nil
-		}, clientv3.WithKeysOnly())
-		if err != nil {
-			return err
-		}
-		s.reached(revision)
+		known = false
 	}
 }
 
-// begin gives the revision after which there may be news.
-func (s *Store) begin(ctx context.Context) (int64, error) {
+// enter gives the revision after which a Watch that begins may have news; 0: there was
+// no read. known: no other Watch has moved it.
+func (s *Store) enter() (since int64, known bool) {
 	s.mu.Lock()
-	since := s.since
-	s.mu.Unlock()
-	if since > 0 {
-		return since, nil
+	defer s.mu.Unlock()
+	s.watching++
+	s.shared = s.shared || s.watching > 1
+	return s.since, !s.shared
+}
+
+// leave is a Watch that ends. Without any, nobody hears of leases that are free.
+func (s *Store) leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.watching--; s.watching == 0 {
+		s.keeper.Informed(false)
 	}
-	answer, err := s.client.Get(ctx, s.key(""), clientv3.WithCountOnly())
-	if err != nil {
-		return 0, fmt.Errorf("etcdstore: cannot listen: %w", plain(ctx, err))
-	}
-	return answer.Header.Revision, nil
 }
 
 // reached notes that all news up to revision was told.
 func (s *Store) reached(revision int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.since = revision
+	s.since = revision // of no use where several move it
 }
 
 // follow tells of what came after since, until it is interrupted.

@@ -27,6 +27,7 @@ var oneProcess = []check{
 	{"one winner", oneWinner},
 	{"increments", increments},
 	{"readers beside a writer", readersBesideWriter},
+	{"histories", histories},
 }
 
 // durable is what a store must do that outlives the process.

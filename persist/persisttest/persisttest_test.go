@@ -54,11 +54,18 @@ func TestFindsFaults(t *testing.T) {
 		{"lets go between compare and store", "one winner"},
 		{"conflicts for ever", "increments"},
 		{"loads half", "readers beside a writer"},
+		{"forgets what it stored", "histories"},
+		{"stores what it refuses", "histories"},
+		{"refuses for no reason", "histories"},
+		{"loads what is older", "histories"},
+		{"loads half", "histories"},
 		{"forgets at reopening", "reopen"},
 		{"handles are stores of their own", "handles of one store"},
 		{"lets go between compare and store", "one winner of many handles"},
 		{"conflicts for ever", "increments by many handles"},
 		{"loads half", "reader on another handle"},
+		{"forgets what it stored", "histories of many handles"},
+		{"handles are stores of their own", "histories of many handles"},
 		{"tells each name once", "news"},
 		{"tells of a hundred at most", "news of a batch"},
 		{"stops telling", "news ends with its context"},
@@ -150,6 +157,8 @@ type faulty struct {
 	changec chan struct{}   // closed at the next write, or when a lease is free
 	leases  map[string]*faultyLease
 	locks   int
+
+	turns int // of what a fault does now and then
 }
 
 func newFaulty(fault string) *faulty {
@@ -160,6 +169,14 @@ func newFaulty(fault string) *faulty {
 }
 
 func (s *faulty) has(fault string) bool { return s.fault == fault }
+
+// now says each tenth time that it has fault. The store is locked.
+func (s *faulty) now(fault string) bool {
+	if s.has(fault) {
+		s.turns++
+	}
+	return s.has(fault) && s.turns%10 == 0
+}
 
 func (s *faulty) key(name string) string {
 	if s.has("names are text") {
@@ -192,6 +209,14 @@ func (s *faulty) Load(ctx context.Context, names []string) ([]manager.Snapshot, 
 		}
 		if s.has("loads half") && found.Revision > 1 {
 			found.Revision--
+		}
+		if s.now("loads what is older") {
+			for _, w := range s.history {
+				if w.Name == name && w.Snapshot.Revision < found.Revision {
+					found = w.Snapshot
+					break
+				}
+			}
 		}
 		snapshots[i] = s.copy(found)
 	}
@@ -267,6 +292,15 @@ func (s *faulty) Save(ctx context.Context, writes []manager.Write) []error {
 				s.atOnce.Done()
 				s.atOnce.Wait()
 				s.mu.Lock()
+			}
+			switch {
+			case s.now("forgets what it stored"):
+				continue
+			case s.now("refuses for no reason"):
+				errs[i] = manager.ErrConflict
+				continue
+			case s.now("stores what it refuses"):
+				errs[i] = manager.ErrConflict
 			}
 			s.store(&writes[i])
 		}

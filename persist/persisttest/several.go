@@ -12,6 +12,7 @@ var several = []check{
 	{"one winner of many handles", oneWinnerOfHandles},
 	{"increments by many handles", incrementsByHandles},
 	{"reader on another handle", readerOnAnotherHandle},
+	{"histories of many handles", historiesOfHandles},
 }
 
 // handleCount is how many handles are open at once.

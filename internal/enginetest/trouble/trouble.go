@@ -23,11 +23,6 @@ type Engine struct {
 	// Start starts the engine, and gives its processes, all of which are stopped and
 	// killed together, and how to reach it.
 	Start func(testing.TB) Instance
-
-	// Gathers says that the engine's client holds requests back until it is connected,
-	// so that those of one process come together when the engine is back. Processes
-	// are spread by the client's own back-off.
-	Gathers bool
 }
 
 // An Instance is an engine that runs.
