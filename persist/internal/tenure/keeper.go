@@ -40,6 +40,7 @@ type Keeper struct {
 	mu       sync.Mutex
 	leases   map[Claim]*lease
 	left     map[Claim]Instant // asked for by those who have left since
+	tidyAt   int               // when there are so many in left, the old ones go
 	waiting  map[string]*waiters
 	informed bool          // Freed is called
 	running  bool          // the goroutine that renews
@@ -151,10 +152,13 @@ func (k *Keeper) closed(name string) error {
 // stopped may hear of both later, in any order: who asks next looks for it.
 func (k *Keeper) dropAsked(ctx context.Context, claim Claim) {
 	k.mu.Lock()
-	for c, since := range k.left {
-		if since.Since() > 2*k.life {
-			delete(k.left, c)
+	if len(k.left) >= k.tidyAt { // not each time: an engine that is away makes many
+		for c, since := range k.left {
+			if since.Since() > 2*k.life {
+				delete(k.left, c)
+			}
 		}
+		k.tidyAt = 2*len(k.left) + 64
 	}
 	k.left[claim] = Now()
 	k.mu.Unlock()
