@@ -9,8 +9,12 @@ import (
 // publish, reply, unlock. What a credential does not need is left out.
 func (m *machine) begin(t *turn) {
 	w := m.doing()
-	if !m.set.leased || w.leased {
+	switch {
+	case !m.set.leased, w.leased && (w.mark.IsZero() || w.ownerless):
 		m.enqueue(t)
+		return
+	case w.leased: // but the load under the lease failed, and news came of a mark: its owner may be sending
+		m.reload(t)
 		return
 	}
 	m.phase = locking
@@ -81,14 +85,18 @@ func (m *machine) lockAnswered(t *turn, err error) {
 		}
 	case err == nil:
 		w.leased = true
-		m.phase = storing
-		m.load(t, forReload)
+		m.reload(t)
 	case m.refreshable():
 		m.phase = resting
 		m.putOff(t, err)
 	default: // asking twice harms nobody: the lease would only have saved the server work
 		m.enqueue(t)
 	}
+}
+
+func (m *machine) reload(t *turn) {
+	m.phase = storing
+	m.load(t, forReload)
 }
 
 // reloaded goes on with what the store holds now.
@@ -167,8 +175,7 @@ func (m *machine) marked(t *turn, err error) {
 			m.unlock(t)
 			return
 		}
-		m.phase = storing
-		m.load(t, forReload)
+		m.reload(t)
 	case errors.Is(err, ErrLeaseLost):
 		m.breakOff(t, err)
 		m.unlock(t)
