@@ -65,7 +65,8 @@ func keys(ctx context.Context, c contender.Contender, order []int32) (s Sample, 
 	}
 	all := make([]any, len(order))
 	collection() // more than once: pools and what has finalizers live longer
-	goroutines, before := runtime.NumGoroutine(), inUse()
+	goroutines := runtime.NumGoroutine()
+	heap, stacks := inUse()
 	// What is made meanwhile and thrown away is not measured: collect it less often.
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	stop, err := crowd(c, contender.Job{Login: login, Skew: skew}, all)
@@ -81,8 +82,11 @@ func keys(ctx context.Context, c contender.Contender, order []int32) (s Sample, 
 		return Sample{}, err
 	}
 	gc := collection()
+	heapNow, stacksNow := inUse()
+	// Stacks that the runtime gives back meanwhile are those of goroutines before.
+	weight := max(0, heapNow-heap) + max(0, stacksNow-stacks)
 	v := map[string]float64{
-		"bytes/credential": max(0, inUse()-before) / float64(len(all)),
+		"bytes/credential": weight / float64(len(all)),
 		"goroutines":       float64(max(0, runtime.NumGoroutine()-goroutines)),
 		"gc_ms":            milliseconds(gc),
 	}
@@ -146,10 +150,10 @@ func collection() time.Duration {
 }
 
 // inUse is what is in use, in bytes; after a collection, what is alive.
-func inUse() float64 {
+func inUse() (heap, stacks float64) {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	return float64(m.HeapAlloc + m.StackInuse)
+	return float64(m.HeapAlloc), float64(m.StackInuse)
 }
 
 // scattered is 0 to n-1, each once, no two neighbours near each other.
