@@ -20,9 +20,13 @@ bool NEWS;            /* writes of others are heard of without the lease */
 bool FAIL_CLOSED;     /* Policy.FailClosed, for logins and answers */
 bool UNMARKED;        /* where the mark cannot be saved the token is sent unmarked: the default past the end of the
                        * access token. 0: it is not, as before that end, or with FailClosed */
+bool ASKERS;          /* the last process is another client: the server refuses it every refresh token, and neither
+                       * spends nor revokes anything for that ("issued to another client") */
+byte READER;          /* 1: the last process has no Refresher. It takes no lease, sends nothing and writes nothing
+                       * 2: it begins a refresh all the same, and stores its failure as a refusal: a naive form */
 bool RELEASE;         /* process 0 releases the credential after an attempt of unknown outcome, and manages it anew */
 
-/* The rules: as in manager/ by default, 0 (and for QUIET 1) is a naive form. */
+/* The rules: as in manager/ by default, 0 (and for QUIET and ANSWERED 1) is a naive form, unless it is said otherwise. */
 
 bool MARK;            /* a mark is durable before the refresh token is sent */
 bool FENCE;           /* it is saved only while the lease is held */
@@ -32,7 +36,17 @@ byte QUIET;           /* a guarded try waits for the quiet time; 1: counted from
                        * 2: from the first sight with the lease in hand */
 bool DISTINCT;        /* marks of two attempts are never taken for each other */
 bool VERDICT;         /* guarded tries go on until a verdict; 0: one guarded try, then "lost" */
-bool STAY_GUARDED;    /* after a guarded try "unspent" does not clear the mark */
+bool STAY_GUARDED;    /* after a guarded try "not sent" and a suspicion do not clear the mark */
+byte ANSWERED;        /* after an answer that decides nothing the mark stays, and the guarded try waits until as long again
+                       * has passed; 1: it waits for nothing; 0: the mark is cleared */
+bool ITS_MARK;        /* such an answer shortens the quiet time of its own attempt's mark only */
+bool PER_ASKER;       /* a refusal binds only the asker that was refused */
+bool KEEP_REFUSALS;   /* whoever writes about the same refresh token keeps the refusals of others */
+bool KEEP_MARK;       /* a refusal clears the mark of a first try only: for other askers the doubt goes on */
+bool SUSPECT_MARK;    /* after a suspicion the mark stays, as after an answer that decides nothing; 0: it is cleared, as after
+                       * "not sent" */
+bool SUSPECT_WAIT;    /* after a suspicion nothing is sent before as long again has passed as its answer took */
+bool SUSPECT_FINAL;   /* 1, naive: the second suspicion is stored as a refusal */
 bool HOLD;            /* the lease is held until the answer is saved */
 bool ONLY_NEWER;      /* what the store holds is adopted only if it is newer than what is in memory */
 bool ANSWER_WINS;     /* an answer is saved over anything that is not newer */
@@ -50,7 +64,10 @@ byte renewals;          /* of each process; not counted down */
 byte crashes;           /* of processes */
 byte timeouts;          /* a process gives up waiting; request or answer may be under way still */
 byte drops;             /* requests lost on their way to the server */
-byte unspents;          /* requests that certainly were not sent */
+byte notSent;           /* requests that certainly were not sent */
+byte errors;            /* complete answers that decide nothing; the request may be under way still, or the token spent */
+byte suspects;          /* refusals in words that are not known, by a server that did not look at the token */
+bool GATEWAY;           /* these come from a gateway instead, like errors: the server may be at work, or have spent the token */
 byte fails;             /* saves that fail and are not applied */
 byte unknowns;          /* saves that are applied and reported as failed */
 byte steals;            /* leases that end early */
@@ -74,7 +91,8 @@ c_code {
 #define CONFLICT 2
 #define FAILED   3
 #define ENDED    4         /* the lease has */
-#define REFUSED  200       /* invalid_grant; any other answer is the new refresh token */
+#define REFUSED  200       /* invalid_grant; any other answer but these two is the new refresh token */
+#define SUSPECTED 201      /* refused, in words that are not known */
 
 /* A refresh token is the index-th of a family. Families: 1 was there first, 2 comes by the Install of
  * another process, 3 by that of process 0; 0: logged out. */
@@ -91,8 +109,10 @@ typedef Token { byte login; byte generation; byte family; byte index }
 Token stored;
 byte revision = 1;         /* of the store */
 byte mark;                 /* 0: none, 1: of a first try, 2: of a guarded try */
-byte owner;                /* of the mark: process + 1 */
-bool refusal;
+byte owner;                /* of the mark: the request that is sent under it, + 1 */
+bool answered;             /* the mark says that its request was answered, and that the answer decides nothing */
+unsigned refusals : 2;     /* set of askers to whom the refresh token was refused */
+unsigned heard : 2;        /* the same, whether or not the store kept it */
 
 byte lease;                /* holder: process + 1 */
 
@@ -107,6 +127,7 @@ typedef Request {
 	byte index;
 	bool guarded;
 	bool awaited;      /* its process waits for the answer */
+	bool told;         /* its process was answered, by a gateway, say: it is over when as long again has passed */
 	byte answer;
 	byte after;        /* set of processes whose quiet time for its mark began long before it was sent */
 }
@@ -130,6 +151,11 @@ bool overtaken;            /* another login or logout was acknowledged than the 
 	:: else -> printf(otherwise); assert(false) \
 	fi
 
+/* Askers: 1, and 2 for the client to which the server refuses everything. */
+#define foreign(p) (ASKERS && p == processes - 1)
+#define asker(p) (foreign(p) -> 2 : 1)
+#define refused(p) ((refusals & (PER_ASKER -> asker(p) : 3)) != 0)
+
 /* onlyCopy: process p alone knows the working refresh token of the rightful family. */
 #define onlyCopy(p) (memory[p].family != 0 && memory[p].family == rightful && alive[rightful] && \
 	memory[p].index == newest[rightful] && !(stored.family == rightful && stored.index == newest[rightful]))
@@ -137,6 +163,14 @@ bool overtaken;            /* another login or logout was acknowledged than the 
 #define underWay(p, r) (request[r].family != 0 && (request[r].after & bit(p)) == 0)
 #define quietOver(p) \
 	(!(underWay(p, 0) || underWay(p, 1) || underWay(p, 2) || underWay(p, 3) || underWay(p, 4) || underWay(p, 5)))
+
+/* shortOver: as long again has passed since the answer to a request, numbered from 1, that decided nothing. That the
+ * request is over by then is an assumption. */
+#define shortOver(r) (ANSWERED == 1 || !request[(r) - 1].told)
+
+/* waited: process me has waited as long as the stored mark demands. That its request was answered is known from
+ * the mark, and to its own process even if the mark could not be saved with it. */
+#define waited (quietOver(me) || answered && shortOver(owner) || told > 0 && (owner == told || !ITS_MARK) && shortOver(told))
 
 /* see: process me has just seen the stored mark. Its quiet time begins, if it is a mark it did not know,
  * and will outlast whatever is under way now. */
@@ -169,7 +203,7 @@ inline take() {
 	claim(!unsavedLogin || overtaken, "WRONG: a login is dropped for something older\n");
 	copy(memory[me], stored);
 	if :: unsavedLogin -> copy(shown[me], memory[me]) :: else fi;
-	unsaved = false; unsavedLogin = false;
+	unsaved = false; unsavedLogin = false; told = 0;
 	publish()
 }
 
@@ -194,24 +228,32 @@ inline unlock() {
 }
 
 /* apply writes the snapshot. */
-inline apply(token, newMark, newRefusal) {
+inline apply(token, newMark, newOwner, newAnswered, refusing) {
 	claim(!(LOGIN_FIRST && TOMBSTONE) || !newer(stored, token), "WRONG: newer state is overwritten by older\n");
 	if
 	:: unsavedLogin && !overtaken -> rightful = token.family
 	:: else -> claim(token.family == rightful, "WRONG: an acknowledged login or logout is overwritten\n")
 	fi;
-	copy(stored, token);
-	mark = newMark; refusal = newRefusal; revision++;
 	if
-	:: newMark > 0 && !(reused && !DISTINCT) -> clock = bit(me)
+	:: !same(stored, token) -> refusals = refusing; heard = refusing
+	:: same(stored, token) && KEEP_REFUSALS -> refusals = refusals | refusing; heard = heard | refusing
+	:: same(stored, token) && !KEEP_REFUSALS -> refusals = refusing; heard = heard | refusing
+	fi;
+	copy(stored, token);
+	revision++;
+	if
 	:: newMark > 0 && (reused && !DISTINCT)
+	:: newMark > 0 && !(reused && !DISTINCT) && newAnswered && newOwner == owner    /* the mark that is there */
+	:: newMark > 0 && !(reused && !DISTINCT) && !(newAnswered && newOwner == owner) -> clock = bit(me)
 	:: newMark == 0 -> clock = 0
 	fi;
-	owner = (newMark > 0 -> me + 1 : 0)
+	mark = newMark;
+	owner = (newMark > 0 -> newOwner : 0);
+	answered = newMark > 0 && newAnswered
 }
 
 /* save is the compare-and-swap. */
-inline save(token, newMark, newRefusal, fenced) {
+inline save(token, newMark, newOwner, newAnswered, refusing, fenced) {
 	atomic {
 		if
 		:: fails > 0 ->
@@ -224,18 +266,28 @@ inline save(token, newMark, newRefusal, fenced) {
 			outcome = CONFLICT;
 			printf("P%d save meets a conflict\n", me)
 		:: !(fenced && FENCE && lease != me + 1) && revision == seen ->
-			apply(token, newMark, newRefusal);
+			apply(token, newMark, newOwner, newAnswered, refusing);
 			seen = revision; outcome = SAVED;
-			printf("P%d saved: login=%d generation=%d token=%d.%d mark=%d refusal=%d\n",
-				me, stored.login, stored.generation, stored.family, stored.index, mark, refusal)
+			printf("P%d saved: login=%d generation=%d token=%d.%d mark=%d answered=%d refusals=%d\n",
+				me, stored.login, stored.generation, stored.family, stored.index, mark, answered, refusals)
 		:: !(fenced && FENCE && lease != me + 1) && revision == seen && unknowns > 0 ->
 			unknowns--;
-			apply(token, newMark, newRefusal);
+			apply(token, newMark, newOwner, newAnswered, refusing);
 			outcome = FAILED;
-			printf("P%d save applied, and reported as failed: token=%d.%d mark=%d\n", me, stored.family, stored.index, mark)
+			printf("P%d save applied, and reported as failed: token=%d.%d mark=%d answered=%d\n",
+				me, stored.family, stored.index, mark, answered)
 		fi
 	}
 }
+
+/* turn: process me uses its other request next. */
+#define turn slot = 4 * me + 1 - slot
+
+/* works: the refresh token of process me would be answered with a new one. */
+#define works (memory[me].family == rightful && alive[rightful] && memory[me].index == newest[rightful])
+
+/* leaveMark: the stored mark outlasts the refusal of this attempt. */
+#define leaveMark (KEEP_MARK && guarded && !newer(memory[me], stored))
 
 #define mayCrash \
 	if \
@@ -248,7 +300,10 @@ proctype Process(byte me) {
 	Token login;               /* being installed */
 	byte seen;                 /* revision of the store, as last seen */
 	byte todo;                 /* renewals still wanted */
-	byte found;                /* the mark that was there before one's own */
+	byte found, foundOwner;    /* the mark that was there before one's own */
+	bool foundAnswered;
+	byte told;                 /* the request of the last attempt, + 1, if its answer decided nothing */
+	bool suspected;            /* with SUSPECT_FINAL: once already */
 	byte slot = 2 * me;        /* of the request */
 	byte outcome, i;
 	bool guarded, unmarked;    /* the running attempt is */
@@ -263,13 +318,17 @@ start:
 		seen = revision;
 		copy(memory[me], stored);
 		publish();
+		if
+		:: READER == 1 && me == processes - 1 -> goto reading
+		:: else
+		fi;
 		if :: QUIET == 1 -> see() :: else fi
 	}
 resting:
 	atomic {
 		if :: unsaved :: else -> busy[me] = false; unlock() fi;
 		if
-		:: unsaved -> goto answered
+		:: unsaved -> goto answer
 		:: NEWS && seen != revision ->
 			adopt();
 			if :: QUIET == 1 -> see() :: else fi;
@@ -306,12 +365,16 @@ lock:
 		:: else
 		fi;
 		if
-		:: memory[me].family == 0 || refusal -> goto resting
+		:: memory[me].family == 0 -> goto resting
+		:: memory[me].family != 0 && refused(me) ->
+			claim(foreign(me) || !works, "WRONG: a living family is taken for lost\n");
+			goto resting
 		:: else
 		fi;
 		see();
+		if :: told != owner && ITS_MARK -> told = 0 :: else fi;
 		if
-		:: mark > 0 && QUIET > 0 && !newer(memory[me], stored) && !quietOver(me) -> unlock(); goto quiet
+		:: mark > 0 && QUIET > 0 && !newer(memory[me], stored) && !waited -> unlock(); goto quiet
 		:: else
 		fi
 	}
@@ -319,6 +382,8 @@ journal:
 	mayCrash;
 	atomic {
 		found = (newer(memory[me], stored) -> 0 : mark);   /* that of an older token is settled by the answer */
+		foundOwner = (found > 0 -> owner : 0);
+		foundAnswered = (found > 0 && answered);
 		guarded = (found > 0);
 		unmarked = false;
 		copy(parent, memory[me]);
@@ -328,14 +393,14 @@ journal:
 		:: else
 		fi
 	}
-	save(memory[me], (guarded -> 2 : 1), 0, true);
+	save(memory[me], (guarded -> 2 : 1), slot + 1, false, 0, true);
 	atomic {
 		if
 		:: outcome == SAVED -> unsaved = false; unsavedLogin = false
 		:: outcome == CONFLICT || outcome == ENDED -> unlock(); goto lock
-		:: outcome == FAILED && revision == seen + 1 && owner == me + 1 -> /* looked for, and it is there */
+		:: outcome == FAILED && revision == seen + 1 && owner == slot + 1 -> /* looked for, and it is there */
 			seen = revision; unsaved = false; unsavedLogin = false
-		:: outcome == FAILED && !(revision == seen + 1 && owner == me + 1) && revision != seen ->
+		:: outcome == FAILED && !(revision == seen + 1 && owner == slot + 1) && revision != seen ->
 			unlock(); goto lock
 		:: outcome == FAILED && revision == seen && UNMARKED ->
 			unmarked = true; printf("P%d goes on unmarked\n", me)
@@ -346,6 +411,10 @@ check:
 	mayCrash;
 	atomic {
 		request[slot].family == 0;
+		if
+		:: READER == 2 && me == processes - 1 -> printf("P%d has no Refresher\n", me); goto refuse
+		:: else
+		fi;
 		if
 		:: lease != me + 1 && (!unmarked && CHECK || unmarked && CHECK_ALL) -> goto tooShort
 		:: else
@@ -359,7 +428,10 @@ check:
 			printf("P%d hesitates\n", me)
 		fi;
 		clock = clock | bit(me);
+		claim(guarded || !same(stored, memory[me]) || (heard & asker(me)) == 0,
+			"WRONG: a refresh token is sent again by whom it was refused to\n");
 		busy[me] = true;
+		told = 0; found = 0; foundOwner = 0; foundAnswered = false;
 		request[slot].answer = 0;
 		request[slot].awaited = true;
 		request[slot].guarded = guarded;
@@ -377,22 +449,33 @@ sending:
 		:: request[slot].answer == REFUSED && same(memory[me], parent) ->
 			request[slot].answer = 0; request[slot].awaited = false;
 			goto refuse
-		:: request[slot].answer > 0 && request[slot].answer != REFUSED && same(memory[me], parent) ->
+		:: request[slot].answer == SUSPECTED && same(memory[me], parent) ->
+			request[slot].answer = 0; request[slot].awaited = false;
+			goto suspicious
+		:: request[slot].answer > 0 && request[slot].answer < REFUSED && same(memory[me], parent) ->
 			memory[me].generation = parent.generation + 1;
 			memory[me].index = request[slot].answer;
 			unsaved = true;
 			request[slot].answer = 0; request[slot].awaited = false;
 			printf("P%d has its answer %d.%d\n", me, memory[me].family, memory[me].index);
-			goto answered
-		:: request[slot].family != 0 && unspents > 0 && same(memory[me], parent) ->
-			unspents--;
+			goto answer
+		:: request[slot].family != 0 && notSent > 0 && same(memory[me], parent) ->
+			notSent--;
 			request[slot].family = 0; request[slot].awaited = false;
 			printf("P%d could not send\n", me);
-			if
-			:: unmarked -> goto unknown
-			:: !unmarked && guarded && STAY_GUARDED -> busy[me] = false; unlock(); goto lock
-			:: else -> found = 0; goto clear
-			fi
+			goto unspent
+		:: GATEWAY && suspects > 0 && same(memory[me], parent) ->
+			suspects--;
+			request[slot].told = (request[slot].family != 0);
+			request[slot].answer = 0; request[slot].awaited = false;
+			printf("P%d is refused in a gateway's words\n", me);
+			goto suspicious
+		:: errors > 0 ->
+			errors--;
+			request[slot].told = (request[slot].family != 0);
+			request[slot].answer = 0; request[slot].awaited = false;
+			printf("P%d is answered, undecided\n", me);
+			goto undecided
 		:: request[slot].family == 0 && request[slot].answer == 0 ->
 			request[slot].awaited = false; printf("P%d times out\n", me); goto unknown
 		:: timeouts > 0 ->
@@ -403,9 +486,54 @@ sending:
 		fi
 	}
 
+suspicious: /* Refused in words that are not known. */
+	atomic {
+		if
+		:: SUSPECT_FINAL && suspected -> goto refuse
+		:: !(SUSPECT_FINAL && suspected) && SUSPECT_MARK -> goto undecided
+		:: !(SUSPECT_FINAL && suspected) && !SUSPECT_MARK -> suspected = SUSPECT_FINAL
+		fi
+	}
+	!SUSPECT_WAIT || request[slot].family == 0;   /* for all: it is stored with the cleared mark */
+unspent: /* The refresh token was not used, this time. */
+	atomic {
+		if
+		:: request[slot].family != 0 && !unmarked -> turn
+		:: else
+		fi;
+		if
+		:: unmarked -> goto unknown
+		:: !unmarked && guarded && STAY_GUARDED -> busy[me] = false; unlock(); goto lock
+		:: else -> goto clear
+		fi
+	}
+
+undecided: /* The mark stays, and says that the request was answered. */
+	atomic {
+		if
+		:: ANSWERED == 0 && same(memory[me], parent) -> goto unspent
+		:: else -> told = slot + 1; turn
+		fi;
+		if
+		:: !same(memory[me], parent) -> told = 0; goto resting
+		:: same(memory[me], parent) && unmarked -> goto owed
+		:: else
+		fi
+	}
+noting:
+	mayCrash;
+	save(memory[me], (guarded -> 2 : 1), told, true, 0, false);
+	atomic {
+		busy[me] = false; unlock();
+		if
+		:: outcome == FAILED -> goto noting             /* tried again, without the lease */
+		:: goto lock
+		fi
+	}
+
 unknown: /* The fate of the refresh token is: the mark stays. */
 	atomic {
-		slot = 4 * me + 1 - slot;
+		turn;
 		if
 		:: !same(memory[me], parent) -> goto resting
 		:: same(memory[me], parent) && unmarked -> goto owed
@@ -413,33 +541,33 @@ unknown: /* The fate of the refresh token is: the mark stays. */
 		fi;
 		busy[me] = false; unlock();
 		if
-		:: RELEASE && me == 0 && !reused -> reused = true; printf("P%d releases the credential and manages it anew\n", me)
+		:: RELEASE && me == 0 && !reused -> reused = true; told = 0; printf("P%d releases the credential and manages it anew\n", me)
 		:: else
 		fi;
 		goto lock
 	}
 
 quiet: /* Waits without the lease; a mark that was not known begins the wait anew. */
-	atomic { quietOver(me) || (clock & bit(me)) == 0 -> goto lock }
+	atomic { waited || (clock & bit(me)) == 0 -> goto lock }
 
 owed: /* A mark could not be saved before; what was sent without is in doubt now. */
 	mayCrash;
-	save(memory[me], (guarded -> 2 : 1), 0, false);
+	save(memory[me], (guarded -> 2 : 1), 4 * me + 2 - slot, told > 0, 0, false);
 	atomic {
 		if
 		:: outcome == FAILED && revision == seen -> goto owed
-		:: outcome == CONFLICT && !newer(stored, memory[me]) && mark == 0 && !refusal -> seen = revision; goto owed
+		:: outcome == CONFLICT && !newer(stored, memory[me]) && mark == 0 && !refused(me) -> seen = revision; goto owed
 		:: else -> busy[me] = false; unlock(); goto lock
 		fi
 	}
 
 clear: /* Puts the mark back that was found. */
 	mayCrash;
-	save(memory[me], found, 0, false);
+	save(memory[me], found, foundOwner, foundAnswered, 0, false);
 	atomic {
 		if
 		:: outcome == FAILED && revision == seen -> goto clear
-		:: else -> busy[me] = false; unlock(); goto lock
+		:: else -> found = 0; foundOwner = 0; foundAnswered = false; busy[me] = false; unlock(); goto lock
 		fi
 	}
 
@@ -451,24 +579,30 @@ tooShort: /* The lease does not last: the mark is taken back, nothing is sent. *
 
 refuse:
 	atomic {
-		claim(!(memory[me].family == rightful && alive[rightful] && memory[me].index == newest[rightful]),
-			"WRONG: a living family is declared lost\n");
-		claim(!SPENT || guarded || memory[me].family != rightful, "WRONG: a lost answer is taken for an ordinary refusal\n")
+		claim(foreign(me) || !works, "WRONG: a living family is declared lost\n");
+		claim(foreign(me) || !SPENT || guarded || memory[me].family != rightful,
+			"WRONG: a lost answer is taken for an ordinary refusal\n")
 	}
-refusing:
+storing:
 	mayCrash;
-	save(memory[me], 0, 1, false);
 	atomic {
+		found = (leaveMark -> mark : 0);
+		foundOwner = (leaveMark -> owner : 0);
+		foundAnswered = leaveMark && (answered || owner == slot + 1)
+	}
+	save(memory[me], found, foundOwner, foundAnswered, asker(me), false);
+	atomic {
+		found = 0; foundOwner = 0; foundAnswered = false;
 		if
-		:: outcome == FAILED -> goto refusing
-		:: outcome == CONFLICT && !newer(stored, memory[me]) -> seen = revision; goto refusing
+		:: outcome == FAILED -> goto storing
+		:: outcome == CONFLICT && !newer(stored, memory[me]) -> seen = revision; goto storing
 		:: else -> goto resting
 		fi
 	}
 
-answered: /* The answer, or whatever is newer than the store. */
+answer: /* The answer, or whatever is newer than the store. */
 	mayCrash;
-	save(memory[me], 0, 0, false);
+	save(memory[me], 0, 0, false, 0, false);
 	atomic {
 		if
 		:: outcome == SAVED -> unsaved = false; unsavedLogin = false; publish()
@@ -479,7 +613,7 @@ answered: /* The answer, or whatever is newer than the store. */
 		:: outcome == CONFLICT && same(stored, memory[me]) -> /* one's own write */
 			seen = revision; unsaved = false; unsavedLogin = false; publish()
 		:: outcome == CONFLICT && newer(memory[me], stored) && !outranked && ANSWER_WINS ->
-			seen = revision; goto answered
+			seen = revision; goto answer
 		:: else -> seen = revision; take()
 		fi;
 		goto resting
@@ -498,7 +632,7 @@ installing:
 		:: revision != seen -> outcome = CONFLICT
 		:: revision == seen ->
 			rightful = 3; unsavedLogin = false; unsaved = false;
-			apply(login, 0, 0);
+			apply(login, 0, 0, false, 0);
 			seen = revision; outcome = SAVED
 		fi;
 		printf("P%d Install: %d (1 saved, 2 conflict, 3 failed)\n", me, outcome);
@@ -538,8 +672,17 @@ crashed:
 		copy(shown[me], memory[me]);
 		busy[me] = false; clock = clock & ~bit(me); unlock();
 		unsaved = false; unsavedLogin = false; reused = false; todo++;
-		if :: request[slot].family != 0 -> slot = 4 * me + 1 - slot :: else fi;
+		told = 0; found = 0; foundOwner = 0; foundAnswered = false;
+		if :: request[slot].family != 0 -> turn :: else fi;
 		goto start
+	}
+
+reading: /* Without a Refresher: shows what the store holds, as often as it looks. */
+	atomic {
+		if
+		:: seen != revision -> adopt(); goto reading
+		:: goto done
+		fi
 	}
 done:	skip
 }
@@ -562,11 +705,17 @@ end:
 #define asked request[r].family
 		if
 		:: drops > 0 -> drops--; printf("  the network loses P%d's request\n", r / 2)
-		:: alive[asked] && request[r].index == newest[asked] ->
+		:: suspects > 0 && !GATEWAY ->
+			suspects--; printf("  server: refuses P%d in words of its own\n", r / 2);
+			request[r].answer = (request[r].awaited -> SUSPECTED : 0)
+		:: foreign(r / 2) ->
+			printf("  server: %d.%d is not P%d's\n", asked, request[r].index, r / 2);
+			request[r].answer = (request[r].awaited -> REFUSED : 0)
+		:: !foreign(r / 2) && alive[asked] && request[r].index == newest[asked] ->
 			newest[asked]++;
 			printf("  server: %d.%d becomes %d.%d\n", asked, request[r].index, asked, newest[asked]);
 			request[r].answer = (request[r].awaited -> newest[asked] : 0)
-		:: alive[asked] && request[r].index != newest[asked] ->
+		:: !foreign(r / 2) && alive[asked] && request[r].index != newest[asked] ->
 			printf("  server: %d.%d is spent: family %d revoked\n", asked, request[r].index, asked);
 			if
 			:: asked == rightful ->
@@ -589,9 +738,10 @@ end:
 			fi;
 			alive[asked] = false;
 			request[r].answer = (request[r].awaited -> REFUSED : 0)
-		:: !alive[asked] -> request[r].answer = (request[r].awaited -> REFUSED : 0)
+		:: !foreign(r / 2) && !alive[asked] -> request[r].answer = (request[r].awaited -> REFUSED : 0)
 		fi;
 		request[r].family = 0; request[r].index = 0; request[r].guarded = false; request[r].after = 0;
+		request[r].told = false;
 		r = 0; i = 0; known = false
 	   }
 	od
@@ -607,7 +757,7 @@ proctype Outside() {
 		:: TOMBSTONE -> stored.login++; revision++
 		:: !TOMBSTONE -> stored.login = 0; stored.generation = 0; revision = 0
 		fi;
-		stored.family = 0; stored.index = 0; mark = 0; owner = 0; refusal = false; clock = 0
+		stored.family = 0; stored.index = 0; mark = 0; owner = 0; answered = false; refusals = 0; heard = 0; clock = 0
 	   }
 	:: else
 	fi;
@@ -616,7 +766,7 @@ proctype Outside() {
 		printf("Install\n");
 		rightful = 2; overtaken = true;
 		stored.login++; stored.generation++; revision++;
-		stored.family = 2; stored.index = newest[2]; mark = 0; owner = 0; refusal = false; clock = 0
+		stored.family = 2; stored.index = newest[2]; mark = 0; owner = 0; answered = false; refusals = 0; heard = 0; clock = 0
 	   }
 	:: else
 	fi
@@ -636,9 +786,15 @@ init {
 			now.ANSWER_WINS = knob("ANSWER_WINS", 1);   now.LOGIN_FIRST = knob("LOGIN_FIRST", 1);
 			now.TOMBSTONE = knob("TOMBSTONE", 1);       now.HOLD_BACK = knob("HOLD_BACK", 1);
 			now.LOGIN_ADOPTS = knob("LOGIN_ADOPTS", 1); now.LOGIN_YIELDS = knob("LOGIN_YIELDS", 1);
+			now.ANSWERED = knob("ANSWERED", 2);         now.ITS_MARK = knob("ITS_MARK", 1);
+			now.PER_ASKER = knob("PER_ASKER", 1);       now.KEEP_REFUSALS = knob("KEEP_REFUSALS", 1);
+			now.KEEP_MARK = knob("KEEP_MARK", 1);       now.SUSPECT_FINAL = knob("SUSPECT_FINAL", 0);
+			now.ASKERS = knob("ASKERS", 0);             now.READER = knob("READER", 0);
+			now.SUSPECT_MARK = knob("SUSPECT_MARK", 0); now.SUSPECT_WAIT = knob("SUSPECT_WAIT", 1); now.GATEWAY = knob("GATEWAY", 0);
+			now.errors = knob("ERRORS", 0);             now.suspects = knob("SUSPECTS", 0);
 			now.SPENT = knob("SPENT", 1);               now.renewals = knob("RENEWALS", 1);
 			now.crashes = knob("CRASHES", 0);           now.timeouts = knob("TIMEOUTS", 0);
-			now.drops = knob("DROPS", 0);               now.unspents = knob("UNSPENTS", 0);
+			now.drops = knob("DROPS", 0);               now.notSent = knob("NOT_SENT", 0);
 			now.fails = knob("FAILS", 0);               now.unknowns = knob("UNKNOWNS", 0);
 			now.steals = knob("STEALS", 1);             now.hesitations = knob("HESITATIONS", 0);
 			now.logins = knob("LOGINS", 0);             now.forgets = knob("FORGETS", 0);
