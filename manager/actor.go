@@ -61,6 +61,7 @@ type actor struct {
 	deadlines deadlines
 	slots     slots // of refreshes
 	leases    slots // of leases that are waited for, or held while a refresh is
+	gates     gates
 	flights   map[*Credential]*flight
 	rounds    map[ticket]*round
 	leaving   map[*Credential]struct{}
@@ -223,7 +224,7 @@ func (a *actor) step(c *Credential, m message) {
 
 // moment is what a machine may know of the world.
 func (a *actor) moment(c *Credential) moment {
-	at := moment{now: a.time.now, wall: a.time.wall, dice: rand.Uint64()}
+	at := moment{now: a.time.now, wall: a.time.wall, dice: rand.Uint64(), group: a.gates.outlook(c, a.time.now)}
 	if f := a.flights[c]; f != nil && f.lease != nil {
 		at.lease = int64(f.lease.Remaining())
 	}
@@ -246,7 +247,11 @@ func (a *actor) perform(c *Credential, e effect) {
 	case unlock:
 		a.unlock(c)
 	case queue:
-		a.slots.queue(c, a.flight(c), e.early)
+		a.slots.queue(c, a.flight(c), lineOf(e.early, e.suspected))
+	case begun:
+		a.gates.begin(c, a.time.now, e)
+	case told:
+		a.gates.hear(c, a.time.now, rand.Uint64(), e)
 	case yield:
 		a.slots.free(c, a.flight(c))
 	case refresh:

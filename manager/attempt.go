@@ -11,7 +11,9 @@ import (
 // actor's: no caller's end ends it.
 func (a *actor) refresh(c *Credential, e refresh) {
 	ctx, cancel := context.WithCancel(c.refreshContext())
-	a.flight(c).cancel = cancel
+	f := a.flight(c)
+	f.cancel = cancel
+	a.slots.sent(c, f, a.time.now)
 	a.stats.inFlight.Add(1)
 	prev := Token{}
 	if e.prev != nil {

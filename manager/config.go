@@ -23,7 +23,10 @@ type Config struct {
 	Policy Policy
 
 	// Refreshes bounds the refreshes in flight, PerGroup those of one group
-	// (see Policy.Group). 0: 64 and 16.
+	// (see Policy.Group). 0: 64 and 16. A refresh that has taken 5 s lends its
+	// slot to others, but not to those of its own group; as many again as
+	// Refreshes may have lent theirs at once. Credentials that name no group
+	// leave PerGroup slots, at most a quarter, to those that do.
 	Refreshes, PerGroup int
 
 	// SaveLimit is how long a save may take before it counts as failed.
@@ -82,12 +85,16 @@ func (c *Config) logger() *slog.Logger {
 // default named at each field; a negative duration switches a thing off.
 type Policy struct {
 	// Group names the authorization server, so that one that hangs takes its
-	// share of Config.Refreshes and no more. "": what the Refresher names
-	// if it is a Grouper; else only the bound of all applies.
+	// share of Config.Refreshes and no more, and trouble that it tells one
+	// credential of holds back the others. "": what the Refresher names if it
+	// is a Grouper. Else the Refresher is a group by itself: a pointer alone,
+	// a function with all that come from the same code, anything else with
+	// all of its type; and since such a group may have several servers, the
+	// trouble of one credential is none of the others'.
 	Group string
 
 	// Skew is the allowance before expiry from which a token is no longer
-	// used. 0: 10 s, or a tenth of lives under 100 s.
+	// used. 0: 10 s, or a tenth of lives under 100 s. At most a quarter of the life.
 	Skew time.Duration
 
 	// Window is how long before expiry renewal begins. 0: a quarter of the
@@ -103,6 +110,12 @@ type Policy struct {
 	// Limit is how long one refresh may take. 0: 30 s. Never off: a refresh
 	// without end would hold its credential for ever.
 	Limit time.Duration
+
+	// DefaultLife is the life of tokens whose answer names none. 0: that of the
+	// token before, and without one no end. MaxLife is the longest life that is
+	// believed, counted from the refresh; a token that is said to live longer,
+	// or without an end, is renewed as if it lived that long. 0: any.
+	DefaultLife, MaxLife time.Duration
 
 	// Backoff is the wait after the first failure, doubled by each further
 	// one up to BackoffMax, with full jitter. 0: 1 s and 60 s.

@@ -20,7 +20,7 @@ const waitTurn = 5 * time.Second
 type wait struct {
 	limit  time.Duration // of the calls of the Locker together
 	spent  time.Duration // in those that have ended
-	early  bool
+	line   line
 	begun  int64              // machine time of the call under way
 	cancel context.CancelFunc // of that call; nil: it waits in line
 }
@@ -31,9 +31,9 @@ func (a *actor) lock(c *Credential, e lock) {
 	if f.wait == nil {
 		f.wait = &wait{limit: e.limit}
 	}
-	f.wait.early = e.early
+	f.wait.line = lineOf(e.early, e.suspected)
 	if f.wait.cancel == nil {
-		a.leases.queue(c, f, e.early)
+		a.leases.queue(c, f, f.wait.line)
 	}
 }
 
@@ -65,7 +65,7 @@ func (a *actor) held(c *Credential, m *locked) bool {
 		return false
 	case m.ended && w.spent < w.limit:
 		a.leases.free(c, f)
-		a.leases.queue(c, f, w.early)
+		a.leases.queue(c, f, w.line)
 		return false
 	}
 	f.wait = nil

@@ -96,7 +96,7 @@ func TestWaitsForLeasesAreBounded(t *testing.T) {
 		const early, needed, bound = 3000, 20, 256
 		var released atomic.Bool
 		locker := &oneHolder{stopped: func(string) bool { return !released.Load() }, order: make(chan string, 10*early)}
-		m := launch(t, manager.Config{Store: newShelf(), Locker: locker, Policy: manager.Policy{Jitter: -1}})
+		m := launch(t, manager.Config{Store: newShelf(), Locker: locker, Policy: manager.Policy{Jitter: -1, Group: "one server"}, PerGroup: 64})
 		defer m.Close()
 		var refreshes atomic.Int64
 		refresher := manager.RefresherFunc(func(context.Context, string, manager.Token) (manager.Token, error) {

@@ -108,7 +108,7 @@ func TestScenario30TenThousandExpire(t *testing.T) {
 			time.Sleep(time.Second)
 			return manager.Token{AccessToken: manager.NewSecret("new"), ExpiresIn: 24 * time.Hour}, nil
 		})
-		m := begin(t, manager.Config{Heartbeat: -1, Policy: manager.Policy{Jitter: -1}})
+		m := begin(t, manager.Config{Heartbeat: -1, Policy: manager.Policy{Jitter: -1, Group: "one server"}, PerGroup: 64})
 		cs := make([]*manager.Credential, n)
 		for i := range cs {
 			cs[i] = m.Manage(fmt.Sprintf("%05d", i), refresher)
@@ -141,49 +141,144 @@ func TestScenario30TenThousandExpire(t *testing.T) {
 	})
 }
 
-// Invariant 13: an authorization server that hangs takes its share and no more.
-func TestScenario35OneServerHangs(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		hanging := manager.RefresherFunc(func(ctx context.Context, _ string, _ manager.Token) (manager.Token, error) {
-			<-ctx.Done()
-			return manager.Token{}, ctx.Err()
-		})
-		m := begin(t, manager.Config{})
-		var waiters sync.WaitGroup
-		defer waiters.Wait()
-		for i := range 64 {
-			c := m.Manage(fmt.Sprint("hanging ", i), hanging, manager.Policy{Group: "a.example.com"})
-			waiters.Go(func() { _, _ = c.Token(within(t, 20*time.Second)) })
-		}
-		synctest.Wait()
-		if got := m.Stats().InFlight; got != 16 {
-			t.Errorf("refreshes in flight at the hanging server: got %d, want 16", got)
-		}
-		start := time.Now()
-		together(200, func(i int) {
-			good := &issuer{life: time.Hour, latency: 100 * time.Millisecond}
-			group := fmt.Sprintf("%c.example.com", 'b'+i%4)
-			mustToken(t, m.Manage(fmt.Sprint("good ", i), good, manager.Policy{Group: group}), "T1")
-		})
-		if took := time.Since(start); took > 600*time.Millisecond {
-			t.Errorf("200 credentials of other servers took %v, want 200/48 turns of 100ms", took)
-		}
-	})
+// hang is a refresh at a server that never answers.
+func hang(ctx context.Context, _ string, _ manager.Token) (manager.Token, error) {
+	<-ctx.Done()
+	return manager.Token{}, ctx.Err()
 }
 
-// Section 4: the nameless group is bounded by all slots only, and a Refresher may
-// name its group.
+// A hanging is a Refresher that is told from others of its type by its address.
+type hanging struct{ _ int }
+
+func (*hanging) Refresh(ctx context.Context, name string, prev manager.Token) (manager.Token, error) {
+	return hang(ctx, name, prev)
+}
+
+// hangingKinds are what 64 credentials of a hanging server may have as Refreshers,
+// how many of those may be in flight at once, before and after some have lent their
+// slots, and how long a credential of another server waits that names no group either.
+var hangingKinds = []struct {
+	name      string
+	group     string
+	refresher func(i int) manager.Refresher
+	most      [2]int64
+	others    time.Duration
+}{
+	{"a group", "a.example.com", func(int) manager.Refresher { return manager.RefresherFunc(hang) }, [2]int64{16, 16}, 0},
+	{"one function", "", func(int) manager.Refresher { return manager.RefresherFunc(hang) }, [2]int64{16, 16}, 0},
+	{"closures", "", func(i int) manager.Refresher {
+		return manager.RefresherFunc(func(ctx context.Context, name string, prev manager.Token) (manager.Token, error) {
+			defer func() { i++ }()
+			return hang(ctx, name, prev)
+		})
+	}, [2]int64{16, 16}, 0},
+	{"instances", "", func(int) manager.Refresher { return new(hanging) }, [2]int64{48, 64}, 5 * time.Second},
+}
+
+// Invariant 13: an authorization server that hangs takes its share and no more,
+// whether its credentials name a group or not.
+func TestScenario35OneServerHangs(t *testing.T) {
+	const latency = 100 * time.Millisecond
+	for _, kind := range hangingKinds {
+		t.Run(kind.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := begin(t, manager.Config{})
+				var waiters sync.WaitGroup
+				defer waiters.Wait()
+				for i := range 64 {
+					c := m.Manage(fmt.Sprint("hanging ", i), kind.refresher(i), manager.Policy{Group: kind.group})
+					waiters.Go(func() { _, _ = c.Token(within(t, 20*time.Second)) })
+				}
+				synctest.Wait()
+				if got := m.Stats().InFlight; got != kind.most[0] {
+					t.Errorf("refreshes in flight at the hanging server: got %d, want %d", got, kind.most[0])
+				}
+				start := time.Now()
+				nameless := &issuer{life: time.Hour, latency: latency}
+				waiters.Go(func() {
+					mustToken(t, m.Manage("nameless", nameless), "T1")
+					if took := time.Since(start); took > kind.others+latency {
+						t.Errorf("a credential of another server without a group took %v, want %v", took, kind.others+latency)
+					}
+				})
+				together(200, func(i int) {
+					good := &issuer{life: time.Hour, latency: latency}
+					group := fmt.Sprintf("%c.example.com", 'b'+i%4)
+					mustToken(t, m.Manage(fmt.Sprint("good ", i), good, manager.Policy{Group: group}), "T1")
+				})
+				turns := 200/(64-int(kind.most[0])) + 2
+				if took := time.Since(start); took > time.Duration(turns)*latency {
+					t.Errorf("200 credentials of other servers took %v, want %d turns of %v at most", took, turns, latency)
+				}
+				time.Sleep(6 * time.Second)
+				if got := m.Stats().InFlight; got != kind.most[1] {
+					t.Errorf("refreshes in flight at the hanging server after 6s: got %d, want %d", got, kind.most[1])
+				}
+			})
+		})
+	}
+}
+
+// The same with early renewals, which hang while nobody waits for them: those of other
+// servers, with and without a group, are done before their tokens expire, and new
+// callers are served before them.
+func TestScenario35OneServerHangsAtRenewals(t *testing.T) {
+	const window = 55 * time.Minute // opens at the latest
+	for _, kind := range hangingKinds {
+		t.Run(kind.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := begin(t, manager.Config{})
+				start := time.Now()
+				for i := range 64 {
+					c := m.Manage(fmt.Sprint("hanging ", i), kind.refresher(i), manager.Policy{Group: kind.group})
+					mustInstall(t, c, login("old", "", time.Hour))
+				}
+				named, nameless := &issuer{life: time.Hour}, &issuer{life: time.Hour}
+				for i := range 20 {
+					mustInstall(t, m.Manage(fmt.Sprint("named ", i), named, manager.Policy{Group: "b.example.com"}), login("old", "", time.Hour))
+					mustInstall(t, m.Manage(fmt.Sprint("nameless ", i), nameless), login("old", "", time.Hour))
+				}
+				time.Sleep(window + time.Second)
+				asked := time.Now()
+				mustToken(t, m.Manage("new", &issuer{life: time.Hour}, manager.Policy{Group: "b.example.com"}), "T1")
+				if took := time.Since(asked); took > 0 {
+					t.Errorf("a caller of another server waited for %v, want none", took)
+				}
+				time.Sleep(time.Minute)
+				for name, issuer := range map[string]*issuer{"with": named, "without": nameless} {
+					issuer.expectCalls(t, 20)
+					for _, call := range issuer.book() {
+						if at := call.at.Sub(start); at > window+kind.others {
+							t.Errorf("%s, %s a group: renewed at %v, want at %v or earlier", call.name, name, at, window+kind.others)
+						}
+					}
+				}
+			})
+		})
+	}
+}
+
+// Section 4: a Refresher may name its group, and is one itself where it does not:
+// closures of one literal together, instances each alone. Those without a name leave
+// some slots to those with one.
 func TestGroupOfARefresher(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for name, test := range map[string]struct {
-			refresher func(manager.Refresher) manager.Refresher
+			config    manager.Config
+			refresher func(manager.RefresherFunc) manager.Refresher
 			want      int
 		}{
-			"nameless": {func(r manager.Refresher) manager.Refresher { return r }, 64},
-			"grouper":  {func(r manager.Refresher) manager.Refresher { return grouper{r} }, 16},
+			"closures":             {manager.Config{}, func(r manager.RefresherFunc) manager.Refresher { return r }, 16},
+			"named":                {manager.Config{}, func(r manager.RefresherFunc) manager.Refresher { return grouper{r} }, 16},
+			"instances":            {manager.Config{}, func(r manager.RefresherFunc) manager.Refresher { return &instance{r} }, 48},
+			"values of one type":   {manager.Config{}, func(r manager.RefresherFunc) manager.Refresher { return instance{r} }, 16},
+			"closures, no share":   {manager.Config{Refreshes: 8}, func(r manager.RefresherFunc) manager.Refresher { return r }, 6},
+			"closures, two slots":  {manager.Config{Refreshes: 2}, func(r manager.RefresherFunc) manager.Refresher { return r }, 2},
+			"closures, one slot":   {manager.Config{Refreshes: 1}, func(r manager.RefresherFunc) manager.Refresher { return r }, 1},
+			"instances, one share": {manager.Config{Refreshes: 8, PerGroup: 1}, func(r manager.RefresherFunc) manager.Refresher { return &instance{r} }, 7},
 		} {
 			var inside gauge
-			m := begin(t, manager.Config{})
+			m := begin(t, test.config)
 			together(200, func(i int) {
 				r := manager.RefresherFunc(func(_ context.Context, name string, _ manager.Token) (manager.Token, error) {
 					inside.enter(name)
@@ -200,6 +295,33 @@ func TestGroupOfARefresher(t *testing.T) {
 	})
 }
 
+// A manager lends as many slots as it has, and no more; one that comes back serves
+// the next.
+func TestSlotsThatAreLent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := begin(t, manager.Config{Refreshes: 4, PerGroup: 1, Policy: manager.Policy{Limit: time.Minute}})
+		start := time.Now()
+		var waiters sync.WaitGroup
+		defer waiters.Wait()
+		for i := range 20 {
+			c := m.Manage(fmt.Sprint("hanging ", i), new(hanging), manager.Policy{Group: fmt.Sprint("group ", i), Limit: time.Minute})
+			waiters.Go(func() { _, _ = c.Token(within(t, 2*time.Minute)) })
+		}
+		for _, test := range []struct {
+			at   time.Duration
+			want int64
+		}{{0, 4}, {4900 * time.Millisecond, 4}, {5100 * time.Millisecond, 8}, {59 * time.Second, 8}, {61 * time.Second, 8}, {66 * time.Second, 8}} {
+			time.Sleep(time.Until(start.Add(test.at)))
+			synctest.Wait()
+			if got := m.Stats().InFlight; got != test.want {
+				t.Errorf("in flight after %v: got %d, want %d", test.at, got, test.want)
+			}
+		}
+	})
+}
+
 type grouper struct{ manager.Refresher }
 
 func (grouper) Group() string { return "a.example.com" }
+
+type instance struct{ manager.RefresherFunc }

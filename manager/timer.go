@@ -20,11 +20,11 @@ func (a *actor) wake() {
 	}
 }
 
-// arm sets the one timer to the next deadline, or to the heartbeat by which a
-// sleep of the machine is noticed. Where a deadline has come already, or the clock
+// arm sets the one timer to the next deadline, to when a long refresh lends its slot to
+// one that waits, or to the heartbeat by which a sleep of the machine is noticed. Where a deadline has come already, or the clock
 // has moved meanwhile, as a mock's does, it returns a closed channel: turn again.
 func (a *actor) arm() <-chan struct{} {
-	next := a.deadlines.next()
+	next := min(a.deadlines.next(), a.slots.wakeAt())
 	if beat := a.config.heartbeat(); beat > 0 && a.expiring > 0 {
 		next = min(next, a.time.now+int64(beat))
 	}
