@@ -106,7 +106,7 @@ func TestScenario18InvalidGrant(t *testing.T) {
 		mustToken(t, c, again.AccessToken.Reveal())
 		time.Sleep(2 * time.Hour)
 		mustToken(t, c, "")
-		if refusal := store.get("billing").Refusal; !refusal.IsZero() {
+		if refusal := store.get("billing").Refusals; len(refusal) > 0 {
 			t.Errorf("stored after the login: got refusal %+v, want none", refusal)
 		}
 		expectServer(t, srv, 2)

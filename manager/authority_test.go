@@ -47,7 +47,7 @@ func (s *spender) Refresh(ctx context.Context, _ string, prev manager.Token) (ma
 	resp, err := s.srv.Client().Do(req)
 	if err != nil {
 		if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
-			err = manager.Unspent(err)
+			err = manager.NotSent(err)
 		}
 		return manager.Token{}, err
 	}
@@ -75,9 +75,9 @@ func judged(resp *http.Response, code string) error {
 		return manager.Permanent(err)
 	case resp.StatusCode == http.StatusTooManyRequests:
 		seconds, _ := strconv.Atoi(resp.Header.Get("Retry-After"))
-		return manager.RetryAfter(manager.Unspent(err), time.Duration(seconds)*time.Second)
+		return manager.RetryAfter(manager.NotSent(err), time.Duration(seconds)*time.Second)
 	case resp.StatusCode == http.StatusBadRequest:
-		return manager.Doubtful(err)
+		return manager.LoginSuspected(err)
 	}
 	return err
 }

@@ -188,8 +188,37 @@ func (c *Credential) Install(ctx context.Context, t Token) error {
 	case t.ExpiresIn < 0:
 		return ErrBornExpired
 	}
+	if err := t.unsendable(); err != nil {
+		return err
+	}
 	t.prepare()
 	return c.order(ctx, func(n ticket) message { return install{n, &t} })
+}
+
+// Retry asks the Refresher now and returns the token that comes of it. It is for what
+// the manager cannot know: that a password was corrected, a client registered, an outage
+// is over. It overrides refusals, suspicions and the manager's own back-off; never the
+// lease, the journal mark and its quiet time, or the server's Retry-After, of which it
+// returns the error at once. A token that is still good stays in use until its successor
+// is there. After Forget it counts as a login.
+//
+// Callers that come while an attempt is under way share its outcome. Called in a loop it
+// sends once in each back-off, and returns the last outcome in between. ctx bounds this
+// caller's wait only. The errors are those of Token.
+func (c *Credential) Retry(ctx context.Context) (*Token, error) {
+	if c.Refreshing(ctx) {
+		return nil, errOwnRefresh
+	}
+	r := newRound()
+	c.ask(r, func(n ticket) message { return retry{n} })
+	select {
+	case <-r.donec:
+		return r.token, r.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-c.actor().donec:
+		return nil, ErrClosed
+	}
 }
 
 // Forget logs out: no token is given out and nothing is refreshed until

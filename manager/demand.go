@@ -10,7 +10,7 @@ func (m *machine) ask(t *turn, msg ask) {
 		t.emit(reply{msg.ticket, nil, ErrStillRejected})
 		return
 	}
-	w.waiters = append(w.waiters, waiter(msg))
+	w.waiters = append(w.waiters, waiter{msg.ticket, msg.rejected, msg.patient, false})
 	m.hurry(t)
 }
 
@@ -68,6 +68,10 @@ func (m *machine) serve(t *turn) {
 	kept := w.waiters[:0]
 	for _, c := range w.waiters {
 		switch {
+		case c.retry:
+			if !m.outcome(t, c) {
+				kept = append(kept, c)
+			}
 		case m.published && !m.token.same(c.rejected):
 			t.emit(reply{c.ticket, m.token, nil})
 		case m.published:
@@ -86,6 +90,7 @@ func (m *machine) serve(t *turn) {
 	}
 	clear(w.waiters[len(kept):])
 	w.waiters = kept
+	w.resolved, w.outcome = false, nil
 }
 
 // denial is why a caller cannot be served and need not wait; nil: it may wait.
@@ -101,8 +106,10 @@ func (m *machine) denial(t *turn, patient bool) error {
 		return nil
 	case w.purpose != forNothing || len(w.controls) > 0:
 		return nil
-	case m.loggedOut():
-		return m.failure(errLoggedOut)
+	case m.phase == resting && m.onlyLooks() && t.now >= m.start():
+		return nil
+	case m.loggedOut() && w.next == nil:
+		return m.failure(errLoggedOut, ClassFinal)
 	case m.phase == sending && w.overdue && !patient:
 		if w.failure == nil || w.failure.RetryAt.UnixNano() < t.wall { // a login has come since, or time has passed
 			w.failure = m.timedOut(t)
@@ -110,20 +117,57 @@ func (m *machine) denial(t *turn, patient bool) error {
 		return w.failure
 	case m.phase != resting:
 		return nil
-	case !w.refusal.IsZero():
+	case m.barred() && w.next == nil:
 		return m.refused()
-	}
-	start := m.start()
-	if t.now >= start || patient && !w.final {
+	case t.now >= m.start() || m.waitsOut(t), patient && !w.final && (m.start() != never || w.next != nil):
 		return nil
 	}
-	if w.failure == nil {
-		w.failure = m.failure(ErrQuietTime)
+	return m.obstacle(t)
+}
+
+// obstacle is why no attempt may begin now.
+func (m *machine) obstacle(t *turn) *RefreshError {
+	w := m.work
+	start := m.start()
+	switch {
+	case w.forced && !m.set.reader: // whatever was refused
+	case m.loggedOut() && w.next == nil:
+		return m.failure(errLoggedOut, ClassFinal)
+	case m.barred() && w.next == nil:
+		return m.refused()
+	case m.set.reader && w.failure == nil:
+		w.failure = m.failure(ErrNoRefresher, ClassConfiguration)
+	}
+	if m.set.reader && m.set.durable {
+		start = w.retry // the store may have another token then
+	}
+	switch {
+	case w.failure != nil && !(w.forced && w.failure.Class == ClassFinal) && !w.failure.obstacle():
+	case w.after > t.now:
+		w.failure = m.failure(errRetryAfter, ClassAnswered)
+	case w.mark.IsZero():
+		w.failure = m.failure(errSameToken, ClassAnswered)
+	default:
+		w.failure = m.failure(ErrQuietTime, ClassUnknown)
 	}
 	if w.next != nil {
 		start = max(t.now, w.saveRetry) // FailClosed: the answer is there and waits for the store
 	}
-	if at := wallAt(t, start); w.failure.RetryAt.Before(at) {
+	if start == never {
+		return w.failure
+	}
+	return m.failureUntil(t, start)
+}
+
+// obstacle reports whether e says why no attempt may begin, and not how the last one failed.
+func (e *RefreshError) obstacle() bool {
+	return e.Err == errRetryAfter || e.Err == errSameToken || e.Err == ErrQuietTime
+}
+
+// failureUntil is the last failure, with a RetryAt that is not before at.
+func (m *machine) failureUntil(t *turn, at int64) *RefreshError {
+	w := m.work
+	if at := wallAt(t, max(t.now, at)); w.failure.RetryAt.Before(at) {
 		later := *w.failure // others have the one before
 		later.RetryAt = at
 		w.failure = &later
@@ -131,12 +175,29 @@ func (m *machine) denial(t *turn, patient bool) error {
 	return w.failure
 }
 
-// refused is what callers are told while the stored refusal stands.
-func (m *machine) refused() error {
+// refusal is that of our own asker, or for a process without one any; zero: there is none.
+func (m *machine) refusal() Refusal {
+	for _, r := range m.work.refusals {
+		if r.Asker == m.set.asker || m.set.reader {
+			return r
+		}
+	}
+	return Refusal{}
+}
+
+// barred reports whether the Refresher is not asked until somebody wants it on purpose.
+func (m *machine) barred() bool { return m.work.barred != nil || !m.refusal().IsZero() }
+
+// refused is what callers are told while a refusal stands.
+func (m *machine) refused() *RefreshError {
 	w := m.work
-	if w.failure == nil || !w.failure.RetryAt.IsZero() {
-		w.failure = m.failure(storedRefusal(w.refusal.Reason))
-		w.failure.Lost = w.refusal.Lost
+	switch r := m.refusal(); {
+	case w.failure != nil && w.failure.Class == ClassFinal:
+	case r.IsZero():
+		w.failure = w.barred
+	default:
+		w.failure = m.failure(storedReason(r.Reason), ClassFinal)
+		w.failure.Lost = r.Lost
 	}
 	return w.failure
 }

@@ -46,25 +46,43 @@
 // # Durability
 //
 // A refresh token that works once is never put at risk for speed. Before one is
-// sent, a [Mark] that says so is stored; the answer is stored before anybody sees
+// sent, a [Mark] that says so is stored; the answer is stored before any caller sees
 // it. Where an answer may have been lost, by a crash, a time-out or a broken
 // connection, the same refresh token is not sent again before the first request
-// is surely over (the quiet time: the time limit and a second), and then only
-// until the server has said yes or no. A store that fails is retried while the
+// is surely over (the quiet time: the time limit, at most an hour, and a second), and
+// then only until the server has said yes or no. A store that fails is retried while the
 // new token is used from memory ([ErrNotSaved], or withheld with
 // Policy.FailClosed). Tokens without a refresh token can be had again at no risk:
-// they are shown first and stored after.
+// they are shown first and stored after, and of their failures nothing is stored.
+//
+// # When a login ends
+//
+// A login ends only when a server that knows it has said so in words that mean it: an
+// error marked [LoginRequired], about one refresh token and one [Asker]. What else an
+// error may mean, and what follows, is the table of [Class]. A refusal in words that are
+// not known is a suspicion: callers without a usable token are told so ([ErrLoginSuspected])
+// from the second on, it is asked ever more seldom, and a success ends it.
+// [Credential.Retry] asks at once. A process that manages a name with a nil Refresher is a
+// reader: it sends nothing and stores nothing but its own Install and Forget.
+//
+// What a token endpoint says to one credential its whole group hears: while it is in
+// trouble one asks, and the others wait ([EventHeldBack], Policy.Group).
 //
 // # Errors
 //
 // What a caller of Token or Renew can get, and what to do:
 //
 //	ctx.Err()            your context ended while you waited; the refresh goes on
-//	*RefreshError        no usable token; RetryAt says when the next attempt may begin
-//	  ErrLoginRequired   nothing will be tried again: log in and Install
+//	*RefreshError        no usable token; RetryAt says when the next attempt may begin,
+//	                     Class what the error means
+//	  ErrLoginRequired   nothing will be tried again: log in and Install, or Retry
 //	    Lost             ... because the answer to our own refresh was lost
+//	  ErrLoginSuspected  the server refuses in words that are not known: offer a login,
+//	                     delete nothing; it is tried again
+//	  ErrNoRefresher     this process cannot refresh, and the store has no usable token
 //	  ErrTimeLimit       the Refresher exceeded Policy.Limit
-//	  ErrBornExpired     it returned a token that had expired: look at the clocks
+//	  ErrBornExpired     it returned a token that had expired, or of which less is left than
+//	                     Policy.Skew keeps back: look at the clocks
 //	  ErrNoToken         it returned nothing: a defect of the Refresher
 //	  ErrQuietTime       an earlier refresh may still be under way: wait until RetryAt
 //	  ErrNotSaved        the store failed, and Policy.FailClosed is set

@@ -19,6 +19,15 @@ var (
 	// ErrLoginRequired: no refresh can help; Install a token from a new login.
 	ErrLoginRequired = errors.New("manager: login required")
 
+	// ErrLoginSuspected: the server refuses in words that are not known, for more
+	// than a minute. Offer a login, delete nothing: it may heal by itself. It
+	// does not match ErrLoginRequired.
+	ErrLoginSuspected = errors.New("manager: a login may be required")
+
+	// ErrNoRefresher: the credential is managed without a Refresher here, so
+	// that this process cannot renew it, and the store has no usable token.
+	ErrNoRefresher = errors.New("manager: this process has no Refresher for the credential")
+
 	// ErrStillRejected: the server rejected new tokens as it did the old, so
 	// another refresh would not help now. It is not the token's fault.
 	ErrStillRejected = errors.New("manager: new tokens are rejected as well")
@@ -58,9 +67,16 @@ type RefreshError struct {
 	Attempt    uint64
 	Generation uint64
 
+	// Class is what the error says about the refresh token.
+	Class Class
+
 	// RetryAt is when the next attempt may begin, by the wall clock. Zero:
-	// not before Install.
+	// not before Install, or Credential.Retry.
 	RetryAt time.Time
+
+	// Since is when the server first refused in words that are not known,
+	// from the second such answer on; zero otherwise.
+	Since time.Time
 
 	// Lost says that the answer to an earlier refresh was lost, and that the
 	// server then refused the refresh token: the login is gone.
@@ -80,8 +96,12 @@ func (e *RefreshError) Error() string {
 	switch {
 	case e.Lost:
 		b.WriteString("; the answer to our own refresh was lost: log in again")
+	case e.Class == ClassFinal:
+		b.WriteString("; log in again, or call Retry once the cause is mended")
 	case e.RetryAt.IsZero():
-		b.WriteString("; log in again")
+	case !e.Since.IsZero():
+		b.WriteString("; refused since " + e.Since.UTC().Format(time.RFC3339) + " in words that are not known: log in again, or wait: next attempt at " +
+			e.RetryAt.UTC().Format(time.RFC3339))
 	default:
 		b.WriteString("; next attempt at " + e.RetryAt.UTC().Format(time.RFC3339))
 	}
@@ -91,9 +111,10 @@ func (e *RefreshError) Error() string {
 // Unwrap gives the Refresher's error.
 func (e *RefreshError) Unwrap() error { return e.Err }
 
-// Is makes a refusal match ErrLoginRequired.
+// Is makes a refusal match ErrLoginRequired, and a suspicion of which callers are
+// told ErrLoginSuspected.
 func (e *RefreshError) Is(target error) bool {
-	return target == ErrLoginRequired && e.RetryAt.IsZero()
+	return target == ErrLoginRequired && e.Class == ClassFinal || target == ErrLoginSuspected && !e.Since.IsZero()
 }
 
 // A NameError is the error of one name among several in a Store's answer, or of

@@ -29,11 +29,14 @@ const (
 	EventDying                                // the refresh token itself dies soon: a login will be needed
 	EventRevoked                              // a Revoker ended the login at its server, after Forget
 	EventRevokeFailed                         // it did not: the server may know the login still
+	EventLoginSuspected                       // the server refuses in words that are not known: a login may be needed
+	EventHeldBack                             // a renewal waits, since the token endpoint is in trouble: see Policy.Group
 )
 
 var eventNames = [...]string{"", "installed", "forgotten", "loaded", "adopted", "refreshed", "refresh failed",
 	"refused", "rejected", "barren", "expired", "hung", "load failed", "save failed", "sent unmarked",
-	"answer dropped", "store rolled back", "refresh token dying", "revoked", "revocation failed"}
+	"answer dropped", "store rolled back", "refresh token dying", "revoked", "revocation failed",
+	"login suspected", "held back"}
 
 // String gives the kind in words.
 func (k EventKind) String() string {
@@ -46,7 +49,7 @@ func (k EventKind) String() string {
 // level is the kind's severity for the log.
 func (k EventKind) level() slog.Level {
 	switch k {
-	case EventRefused, EventHung, EventUnmarked, EventSaveFailed, EventStoreRolledBack, EventLoadFailed:
+	case EventRefused, EventLoginSuspected, EventHung, EventUnmarked, EventSaveFailed, EventStoreRolledBack, EventLoadFailed:
 		return slog.LevelError
 	case EventRefreshFailed, EventBarren, EventExpired, EventDying, EventAnswerDropped, EventRevokeFailed:
 		return slog.LevelWarn
@@ -62,6 +65,7 @@ type Event struct {
 	Generation uint64    // of the token concerned
 	Attempt    uint64    // of the refresh concerned, 0: none
 	RetryAt    time.Time // when the next attempt may begin, zero: none
+	Class      Class     // of Err, where a refresh failed
 	Err        error     // nil where nothing failed
 }
 
@@ -70,6 +74,9 @@ func (e Event) LogValue() slog.Value {
 	attrs := []slog.Attr{slog.String("credential", e.Credential), slog.Uint64("generation", e.Generation)}
 	if e.Attempt > 0 {
 		attrs = append(attrs, slog.Uint64("attempt", e.Attempt))
+	}
+	if e.Class != "" {
+		attrs = append(attrs, slog.String("class", string(e.Class)))
 	}
 	if !e.RetryAt.IsZero() {
 		attrs = append(attrs, slog.Time("retry_at", e.RetryAt))

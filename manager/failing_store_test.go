@@ -203,8 +203,8 @@ func (j *judge) settled(c *manager.Credential, owed bool) {
 		if e, ok := errors.AsType[*manager.RefreshError](err); !ok || !errors.Is(err, manager.ErrLoginRequired) || owed && !e.Lost && !j.unmarked {
 			t.Errorf("Token: got %v, %v, want ErrLoginRequired and for a lost answer Lost (%v)", token, err, owed)
 		}
-		if got := j.shelf.get("billing"); got.Refusal.IsZero() || !got.Mark.IsZero() {
-			t.Errorf("stored: got mark %+v, refusal %+v, want a refusal alone", got.Mark, got.Refusal)
+		if got := j.shelf.get("billing"); len(got.Refusals) == 0 || !got.Mark.IsZero() && !got.Mark.Guarded {
+			t.Errorf("stored: got mark %+v, refusal %+v, want a refusal, and no mark but that of a guarded try", got.Mark, got.Refusals)
 		}
 		mustInstall(t, c, enroll(j.srv))
 		token = mustToken(t, c, "")

@@ -118,7 +118,7 @@ func TestScenario19EndpointInTrouble(t *testing.T) {
 	}{
 		{"503", tokentest.Status(http.StatusServiceUnavailable), quiet},
 		{"429 for 90 s", tokentest.TooMany(90 * time.Second), 90*time.Second - 2*time.Millisecond},
-		{"429 for an hour", tokentest.TooMany(time.Hour), 10*time.Minute - 2*time.Millisecond},
+		{"429 for ten minutes", tokentest.TooMany(10 * time.Minute), 10*time.Minute - 2*time.Millisecond},
 		{"a proxy's page", tokentest.HTML(http.StatusOK), quiet},
 		{"a proxy's error page", tokentest.HTML(http.StatusBadGateway), quiet},
 		{"a connection that is not made", tokentest.NotSent(), 0},
@@ -153,19 +153,64 @@ func TestScenario19EndpointInTrouble(t *testing.T) {
 	}
 }
 
-// Section 6: a reason that we do not know is believed after four times.
-func TestScenario19DoubtfulForEver(t *testing.T) {
+// A refusal in words that are not known is told from the second answer on, asked ever more
+// seldom, and never believed for good.
+func TestScenario19SuspectedForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := server(t, tokentest.Options{})
-		c := begin(t, manager.Config{Store: newShelf()}).Manage("billing", &spender{srv: srv})
+		store := newShelf()
+		m := launch(t, manager.Config{Store: store})
+		c := m.Manage("billing", &spender{srv: srv})
 		mustInstall(t, c, enroll(srv))
 		srv.Always(tokentest.Status(http.StatusBadRequest))
 		time.Sleep(3 * time.Hour)
-		if err := refusal(t, c); !errors.Is(err, manager.ErrLoginRequired) || err.Lost {
-			t.Errorf("after three hours: got %v, want ErrLoginRequired, nothing lost", err)
+		err := refusal(t, c)
+		if !errors.Is(err, manager.ErrLoginSuspected) || errors.Is(err, manager.ErrLoginRequired) || err.Lost || !strings.Contains(err.Error(), "log in") {
+			t.Errorf("after three hours: got %v, want ErrLoginSuspected alone", err)
 		}
-		minute := time.Minute - 2*time.Millisecond
-		expectGaps(t, srv, minute, minute, minute)
+		if s := c.Status(); s.State != manager.StateSuspected || s.SuspectedSince.IsZero() || s.NextAttempt.IsZero() {
+			t.Errorf("status: got %+v, want suspected, since when, and when it is tried again", s)
+		}
+		calls := tokenCalls(srv)
+		for i, least := range []time.Duration{1, 2, 4, 8, 16, 32} {
+			if i == 2 {
+				continue // the access token expired: the attempt came sooner
+			}
+			if gap := calls[i+1].Time.Sub(calls[i].Time); gap < least*time.Minute-2*time.Millisecond || gap > least*time.Minute*5/4+time.Second {
+				t.Errorf("attempt %d came %v after the one before, want %v minutes, and up to a quarter more", i+2, gap, int(least))
+			}
+		}
+
+		// Over a restart, and for a month: never more than one a day after the first one.
+		before := len(calls)
+		for ; len(tokenCalls(srv)) == before; time.Sleep(time.Second) {
+		}
+		before++
+		if err := m.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+		c = begin(t, manager.Config{Store: store}).Manage("billing", &spender{srv: srv})
+		if err := refusal(t, c); !errors.Is(err, manager.ErrLoginSuspected) {
+			t.Errorf("after a restart: got %v, want ErrLoginSuspected", err)
+		}
+		if got := len(tokenCalls(srv)); got != before {
+			t.Errorf("the restart sent %d requests, want none", got-before)
+		}
+		time.Sleep(30 * 24 * time.Hour)
+		if got := len(tokenCalls(srv)) - before; got < 40 || got > 80 {
+			t.Errorf("requests in a month: got %d, want about 24 on the first day, and then one a day", got)
+		}
+
+		// The server is well again: the login was never lost.
+		srv.Heal()
+		time.Sleep(31 * time.Hour)
+		mustToken(t, c, "")
+		if s := c.Status(); s.State != manager.StateFresh && s.State != manager.StateDue || !s.SuspectedSince.IsZero() {
+			t.Errorf("status: got %+v, want a fresh token and no suspicion", s)
+		}
+		if got := srv.Stats(); got.Reuses > 0 || got.FamiliesRevoked > 0 {
+			t.Errorf("at the server: got %+v, want no reuse", got)
+		}
 	})
 }
 

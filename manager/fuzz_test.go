@@ -57,6 +57,7 @@ func run(t *trial) (broken any) {
 	}
 	t.calmDown()
 	t.settled()
+	t.heal()
 	return nil
 }
 
@@ -73,18 +74,28 @@ func (t *trial) act() {
 		case choice&64 != 0:
 			rejected = &Token{AccessToken: NewSecret("elsewhere")}
 		}
-		t.open[t.next] = rejected
+		t.open[t.next], t.patient[t.next] = rejected, choice&128 != 0
 		t.step(ask{t.next, rejected, choice&128 != 0})
 	case 4:
-		if t.leaving || choice&192 != 0 {
+		if choice&192 != 0 {
+			t.more(choice>>5 - 2)
+			return
+		}
+		if t.leaving {
 			return
 		}
 		t.next++
 		token := t.fresh(choice&32 != 0)
+		t.vary(token)
+		t.descends(token, nil)
 		t.open[t.next], t.logins[t.next] = nil, token
 		t.step(install{t.next, token})
 	case 5:
-		if t.leaving || choice&192 != 0 {
+		if choice&192 != 0 {
+			t.more(choice>>5 - 2)
+			return
+		}
+		if t.leaving {
 			return
 		}
 		t.next++
@@ -102,15 +113,19 @@ func (t *trial) act() {
 	case 8, 9:
 		t.siblingWrites(choice)
 	case 10:
-		if choice&224 == 0 {
-			t.note("-- crash, restart")
-			t.start()
+		if choice&224 != 0 {
+			t.more(choice>>5 - 1)
+			return
 		}
+		t.note("-- crash, restart")
+		t.start()
 	case 11:
-		if choice&224 == 0 {
-			t.leaving = true
-			t.step(leave{ErrReleased})
+		if choice&224 != 0 {
+			t.more(choice>>5 - 1)
+			return
 		}
+		t.leaving = true
+		t.step(leave{ErrReleased})
 	case 12:
 		if t.lease != 0 {
 			t.lease = t.now // lost
@@ -147,10 +162,12 @@ func (t *trial) act() {
 
 // ticks gives the ticks that are due, and one must do.
 func (t *trial) ticks() {
-	if t.machine.deadline() > t.now {
-		return
+	for range 3 { // a time limit may have passed together with the next
+		if t.machine.deadline() > t.now {
+			return
+		}
+		t.step(tick{})
 	}
-	t.step(tick{})
 	if d := t.machine.deadline(); d <= t.now {
 		t.fail("after a tick the machine wants another at once")
 	}
@@ -211,9 +228,12 @@ func (t *trial) siblingWrites(choice byte) {
 	s.Revision++
 	switch choice >> 5 {
 	case 0: // marks the same parent
+		if t.wide && s.Token.RefreshToken.IsZero() {
+			return
+		}
 		s.Mark = Mark{Owner: [16]byte{99}, Attempt: uint64(t.now), Login: s.Login, Generation: s.Generation, At: t.wall(), Limit: t.set.policy.limit()}
 		if r := s.Token.RefreshToken; !r.IsZero() && t.sent[r.Reveal()] == nil {
-			t.sent[r.Reveal()] = &sentToken{at: t.now, marked: true, elsewhere: true}
+			t.sent[r.Reveal()] = &sentToken{at: t.now, over: t.now + int64(t.set.policy.limit()+quietMargin), marked: true, elsewhere: true}
 		}
 	case 1: // has refreshed
 		s = t.sibling(s.Login, s.Generation+1)
@@ -221,12 +241,23 @@ func (t *trial) siblingWrites(choice byte) {
 		s = t.sibling(s.Login+1, s.Generation+1)
 	case 3: // has logged out
 		s = Snapshot{Login: s.Login + 1, Generation: s.Generation, Revision: s.Revision}
+		if t.wide {
+			s.Generation++
+		}
 	case 4: // was refused
-		s.Mark, s.Refusal = Mark{}, Refusal{At: t.wall(), Reason: "refused elsewhere"}
+		if t.wide {
+			t.siblingRefused(&s)
+			break
+		}
+		s.Mark, s.Refusals = Mark{}, []Refusal{{At: t.wall(), Reason: "refused elsewhere"}}
 	default:
-		return
+		if !t.wide {
+			return
+		}
+		t.siblingNotes(&s)
 	}
-	t.stored = s
+	t.put(s)
+	t.healed = false
 	t.note("-- a sibling writes %s", describeSnapshot(&s))
 }
 
@@ -237,20 +268,24 @@ func (t *trial) answerRefresh(choice byte) {
 	flight := *t.flight
 	t.flight, t.slot = nil, false
 	answer := refreshed{attempt: flight.attempt, token: t.fresh(false)}
+	t.returned++
+	if t.machine.work.forces > 0 {
+		t.forcedEnd = t.now
+	}
 	var sent *sentToken
 	if flight.prev != nil && !flight.prev.RefreshToken.IsZero() {
 		sent = t.sent[flight.prev.RefreshToken.Reveal()]
 	}
 	switch choice >> 5 {
 	case 1:
-		answer.err = errors.New("503") // ambiguous
+		answer.err = errors.New("no answer")
+		if choice&8 != 0 {
+			answer.err = Answered(errors.New("503"))
+		}
 	case 2:
 		answer.err = LoginRequired(errors.New("invalid_grant"))
-		if sent != nil {
-			sent.refused = true
-		}
 	case 3:
-		answer.err = []error{Permanent(errOutage), Unspent(errOutage), Doubtful(errOutage), RetryAfter(errOutage, time.Minute)}[choice>>3&3]
+		answer.err = []error{Permanent(errOutage), NotSent(errOutage), LoginSuspected(errOutage), RetryAfter(Answered(errOutage), time.Minute)}[choice>>3&3]
 	case 4:
 		answer.token = t.fresh(true)
 		answer.token.ExpiresIn = -1 // born expired
@@ -264,20 +299,56 @@ func (t *trial) answerRefresh(choice byte) {
 	}
 	token := *answer.token
 	answer.token = &token
-	if sent != nil {
-		v := judge(answer.err)
-		rotated := answer.err == nil && !token.RefreshToken.IsZero() && !token.RefreshToken.Equal(flight.prev.RefreshToken)
-		sent.spent = rotated
-		if answer.err == nil && !rotated || v.unspent || v.permanent || v.doubtful {
-			delete(t.sent, flight.prev.RefreshToken.Reveal()) // it may be sent again
+	if t.wide && !t.calm {
+		t.oddAnswer(&answer, &flight)
+	}
+	if answer.err == nil {
+		parent := flight.prev
+		if parent != nil && parent.AccessToken.IsZero() && parent.RefreshToken.IsZero() {
+			parent = nil // a logout: it counts as a login
+		}
+		if key := lineageKey(&token); t.lineages[key] == 0 {
+			t.descends(&token, parent)
 		}
 	}
+	t.learn(&answer, &flight, sent)
 	t.step(answer)
+}
+
+// learn notes what the answer says about the refresh token that was sent, and for how
+// long the server wants to be left alone.
+func (t *trial) learn(answer *refreshed, flight *refresh, sent *sentToken) {
+	v := judge(answer.err)
+	took := t.now - t.machine.work.sentAt
+	if v.after > 0 && v.class != ClassFinal && v.class != ClassConfiguration && t.machine.token == flight.prev {
+		t.wait = told429{flight.prev, after(t.now, min(v.after, maxRetryAfter))}
+	}
+	t.healed = t.healed && answer.err == nil
+	if sent == nil {
+		return
+	}
+	secret := flight.prev.RefreshToken.Reveal()
+	next := answer.token.RefreshToken
+	rotated := answer.err == nil && !next.IsZero() && !next.Equal(flight.prev.RefreshToken)
+	sent.spent = rotated
+	switch {
+	case v.class == ClassFinal && answer.err != nil:
+		sent.refused = true
+	case v.class == ClassAnswered && took <= int64(slowAnswer):
+		sent.over = t.now + took + int64(quietMargin)
+	case answer.err == nil && !rotated:
+		delete(t.sent, secret) // it may be sent again
+	case v.class == ClassNotSent || v.class == ClassConfiguration || v.class == ClassSuspected:
+		if sent.over = t.now; !sent.guarded { // of a guarded try the first one stays in doubt
+			delete(t.sent, secret)
+		}
+	}
 }
 
 // calmDown answers everything well and lets an hour and more pass.
 func (t *trial) calmDown() {
 	t.calm = true
+	t.group = outlook{}
 	t.note("-- calm")
 	if t.lease > 0 && t.lease <= t.now {
 		t.lease = t.now + 1 // lost it stays
@@ -293,6 +364,9 @@ func (t *trial) calmDown() {
 		if t.load || t.save || t.queued || t.locking || t.flight != nil {
 			continue
 		}
+		if t.set.reader && t.now > end-int64(25*time.Minute) && len(t.open) > 0 && t.onlyPatient() {
+			return // they wait for what another process stores
+		}
 		d := t.machine.deadline()
 		if d > end && len(t.open) == 0 {
 			return
@@ -304,4 +378,45 @@ func (t *trial) calmDown() {
 		t.ticks()
 	}
 	t.fail("it never comes to rest")
+}
+
+// heal lets callers come until one has a token: within two hours, or where the server's
+// refusals were not understood within some days. Only a refusal and a logout stay.
+func (t *trial) heal() {
+	if !t.wide || t.leaving || t.set.reader {
+		return
+	}
+	end := t.now + int64(maxRetryAfter+permanentMost+10*time.Minute)
+	if w := t.machine.work; w != nil && !w.suspicion.IsZero() || !t.stored.Suspicion.IsZero() {
+		end = t.now + int64(3*suspectDay)
+	}
+	for range 2000 {
+		if len(t.open) == 0 {
+			if t.next > 0 && t.outcomes[t.next] {
+				return
+			}
+			t.next++
+			t.open[t.next], t.patient[t.next] = nil, true
+			t.step(ask{t.next, nil, true})
+		}
+		t.answerStore(0)
+		t.grant()
+		t.answerLock(0)
+		if t.flight != nil {
+			t.answerRefresh(192)
+		}
+		if t.load || t.save || t.queued || t.locking || t.flight != nil || t.outcomes[t.next] {
+			continue
+		}
+		if t.now > end {
+			t.fail("it never heals")
+		}
+		if d := t.machine.deadline(); d != never {
+			t.now = max(t.now, d)
+		} else {
+			t.now += int64(time.Minute)
+		}
+		t.ticks()
+	}
+	t.fail("it never heals")
 }

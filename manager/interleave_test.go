@@ -53,6 +53,11 @@ func TestNaiveForms(t *testing.T) {
 		{"no hold", rules{start: budget{fail: 1}}, "revoked"},
 		{"no check", rules{leasing: bounded, start: budget{steal: 1}}, "revoked"},
 		{"drop the answer", rules{leasing: lossy, start: budget{steal: 1}}, "dropped"},
+		{"answered clears the mark", rules{start: budget{trouble: 1}}, "unguarded"},
+		{"answered retried at once", rules{start: budget{trouble: 1}}, "revoked"},
+		{"refusal binds all askers", rules{askers: [3]uint64{3, 7}, wrong: [3]bool{false, true}}, "living login"},
+		{"reader refuses", rules{readers: [3]bool{false, true}}, "declares a living login dead"},
+		{"suspicion becomes final", rules{start: budget{odd: 1}}, "declares a living login dead"},
 		{"delete", rules{controls: [3]string{"f"}}, "after a logout"},
 	} {
 		world := n.world
@@ -64,7 +69,7 @@ func TestNaiveForms(t *testing.T) {
 		world.name, world.procs, world.renewals, world.naive = n.naive, 2, 1, n.naive
 		states, broken := explore(&world)
 		first, _, _ := strings.Cut(broken, "\n")
-		t.Logf("%-16s found after %6d states: %s", n.naive, states, first)
+		t.Logf("%-24s found after %6d states: %s", n.naive, states, first)
 		if !strings.Contains(first, n.want) {
 			t.Errorf("%s: got %q, want one with %q", n.naive, broken, n.want)
 		}
@@ -167,6 +172,14 @@ func worlds() []namedWorld {
 		world(0, "lossy lease", rules{leasing: lossy, start: budget{steal: 1, giveUp: 1}}),
 		world(0, "three, lease", rules{procs: 3, leasing: bounded, start: budget{steal: 1}}),
 
+		world(0, "alone, trouble", rules{procs: 1, alone: true, renewals: 2, start: budget{trouble: 1, crash: 1, odd: 1}}),
+		world(0, "lock, trouble", rules{start: budget{trouble: 1, crash: 1}}),
+		world(0, "lock, odd refusals", rules{start: budget{odd: 2}}),
+		world(0, "lock, wrong asker", rules{askers: [3]uint64{3, 7}, wrong: [3]bool{false, true}, start: budget{giveUp: 1}}),
+		world(0, "lock, reader", rules{readers: [3]bool{false, true}, controls: [3]string{"", "i"}, start: budget{crash: 1, news: 1}}),
+		world(0, "alone, retry", rules{procs: 1, alone: true, controls: [3]string{"rfr"}, start: budget{trouble: 1, crash: 1}}),
+		world(0, "lock, retry", rules{controls: [3]string{"r"}, start: budget{giveUp: 1, odd: 1}}),
+
 		world(1, "alone, all", rules{procs: 1, alone: true, renewals: 2, start: budget{crash: 2, giveUp: 2, drop: 1, fail: 1, late: 1}}),
 		world(1, "alone, logins, all", rules{procs: 1, alone: true, controls: [3]string{"ifi"}, start: budget{crash: 1, giveUp: 1, unclear: 1, late: 1}}),
 		world(1, "lock, twice", rules{renewals: 2, start: budget{crash: 1, giveUp: 1, fail: 1}}),
@@ -180,6 +193,21 @@ func worlds() []namedWorld {
 		world(1, "lossy lease, all", rules{leasing: lossy, start: budget{steal: 1, crash: 1, giveUp: 1, fail: 1}}),
 		world(1, "three, lock", rules{procs: 3, start: budget{crash: 1, fail: 1}}),
 
+		world(1, "alone, trouble, all", rules{procs: 1, alone: true, renewals: 2, start: budget{trouble: 2, crash: 1, giveUp: 1, odd: 1, fail: 1}}),
+		world(1, "lock, trouble, crash", rules{start: budget{trouble: 2, crash: 1, odd: 1}}),
+		world(1, "lock, trouble, store", rules{closed: true, start: budget{trouble: 1, fail: 1, late: 1}}),
+		world(1, "lock, odd, crash", rules{start: budget{odd: 3, crash: 1}}),
+		world(1, "lock, wrong asker, all", rules{askers: [3]uint64{3, 7}, wrong: [3]bool{false, true}, renewals: 2, start: budget{giveUp: 1, trouble: 1, crash: 1, fail: 1}}),
+		world(1, "lock, reader, all", rules{readers: [3]bool{false, true}, controls: [3]string{"", "fi"}, start: budget{crash: 1, fail: 1, news: 1}}),
+		world(1, "lock, retries", rules{controls: [3]string{"r", "r"}, start: budget{giveUp: 1, odd: 1}}),
+		world(1, "lock, retry, logout", rules{controls: [3]string{"r", "f"}, start: budget{trouble: 1}}),
+		world(1, "lease, trouble", rules{leasing: bounded, start: budget{steal: 1, trouble: 1, crash: 1}}),
+
+		world(2, "lock, trouble, all", rules{renewals: 2, start: budget{trouble: 2, crash: 1, giveUp: 1, fail: 1, odd: 1}}),
+		world(2, "three askers", rules{procs: 3, askers: [3]uint64{3, 7, 9}, wrong: [3]bool{false, true, true}, start: budget{giveUp: 1, trouble: 1, crash: 1}}),
+		world(2, "three, reader, logins", rules{procs: 3, readers: [3]bool{false, false, true}, controls: [3]string{"", "", "fi"}, start: budget{giveUp: 1, trouble: 1, news: 1}}),
+		world(2, "lease, retries, logins", rules{leasing: bounded, controls: [3]string{"r", "fi"}, start: budget{steal: 1, trouble: 1, odd: 1}}),
+		world(2, "lock, retries, store", rules{closed: true, controls: [3]string{"frr", "i"}, start: budget{fail: 1, unclear: 1, trouble: 1}}),
 		world(2, "lock, all, twice", rules{renewals: 2, start: budget{crash: 2, giveUp: 1, drop: 1, fail: 1}}),
 		world(2, "lock, failing, all", rules{closed: true, start: budget{crash: 1, giveUp: 1, fail: 2, unclear: 1, late: 1}}),
 		world(2, "lock, unmarked rivals", rules{unmarked: true, renewals: 2, controls: [3]string{"i", "i"}, start: budget{fail: 2, blind: 1}}),

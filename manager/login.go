@@ -24,11 +24,11 @@ func (m *machine) control(t *turn) {
 		next = c.token.keep()
 	}
 	wall := time.Unix(0, t.wall)
-	switch {
-	case next.ExpiresIn > 0:
-		next.Expiry = wall.Add(next.ExpiresIn)
-	case !next.Expiry.IsZero():
+	if next.ExpiresIn == 0 && !next.Expiry.IsZero() {
 		next.ExpiresIn = next.Expiry.Sub(wall)
+	}
+	if c.token != nil {
+		m.set.policy.bound(next, wall)
 	}
 	next.datum(wall)
 	w.login = next
@@ -88,13 +88,10 @@ func (m *machine) loggedIn(t *turn, err error) {
 		err = notSaved(err)
 	}
 	if err == nil || !m.set.policy.FailClosed {
-		left := time.Duration(never)
-		if !next.Expiry.IsZero() {
-			left = next.Expiry.Sub(time.Unix(0, t.wall))
-		}
 		before := m.token
 		m.clear()
-		m.take(t, next, left)
+		m.take(t, next, next.leftAt(t.wall))
+		m.resolveWith()
 		m.source = SourceLogin
 		if w.unstored = nil; err != nil {
 			w.unsaved, w.unstored = true, next

@@ -35,6 +35,7 @@ type world struct {
 	saveLimit time.Duration // 0: none
 	durable   bool          // there is a Store
 	leased    bool          // there is a Locker
+	silent    bool          // the Store tells no news
 	spare     *work         // of the last machine that was done with its own: a start-up makes a million
 }
 
@@ -43,6 +44,9 @@ type settings struct {
 	*world
 	policy Policy
 	group  string
+	asker  uint64 // whose refusals are ours: a hash of client id and token endpoint
+	asks   uint64 // a hash of that and what is asked for; 0: it does not say
+	reader bool   // there is no Refresher: nothing is sent
 	revoke bool   // the Refresher is a Revoker
 	actor  *actor // for callers; no business of the machine's
 }
@@ -89,9 +93,12 @@ func (m *machine) step(at moment, msg message, out []effect) []effect {
 	t := turn{at, out}
 	m.expire(&t)
 	m.warn(&t)
+	m.lapse(&t)
 	switch msg := msg.(type) {
 	case ask:
 		m.ask(&t, msg)
+	case retry:
+		m.retry(&t, msg)
 	case install:
 		m.doing().controls = append(m.doing().controls, control(msg))
 	case forget:
@@ -123,6 +130,7 @@ func (m *machine) step(at moment, msg message, out []effect) []effect {
 	}
 	m.serve(&t)
 	m.pursue(&t)
+	m.decline(&t)
 	m.serve(&t)
 	m.settle()
 	return t.out
@@ -183,24 +191,52 @@ func (m *machine) start() int64 {
 	if w == nil {
 		return m.due
 	}
-	if !w.refusal.IsZero() || w.next != nil || m.loggedOut() {
-		return never
-	}
 	begin := m.due
-	if len(w.waiters) > 0 {
+	if w.asked() {
 		begin = 0
 	}
-	return max(begin, w.retry, m.guard())
+	switch {
+	case w.next != nil:
+		return never
+	case m.onlyLooks() && !m.set.durable:
+		return never
+	case m.onlyLooks() && w.forced:
+		return 0
+	case m.onlyLooks() && begin == 0:
+		return w.retry
+	case m.onlyLooks():
+		return never
+	case w.forced:
+		return max(w.after, m.guard())
+	case m.ended():
+		return never
+	}
+	return max(begin, w.retry, w.after, m.guard())
 }
 
-// guard is when an unresolved mark allows a guarded try: after the quiet time,
-// and not while there is a usable token that the try might revoke. But the mark's
-// owner may be at work: whether it still is, the lease tells.
+// ended reports whether nothing is sent any more: only a login helps, or Retry.
+func (m *machine) ended() bool {
+	return m.loggedOut() || m.barred()
+}
+
+// onlyLooks reports whether a renewal consists of a look into the store: there is no
+// Refresher, or only a login helps and the store does not tell when another process
+// brings one.
+func (m *machine) onlyLooks() bool {
+	return m.set.reader || m.set.silent && !m.work.forced && m.ended()
+}
+
+// guard is when an unresolved mark allows a guarded try: after the quiet time, and
+// not while there is a usable token that the try might revoke; but where the server
+// has answered, in good time to try again while there is one. The mark's owner may be
+// at work: whether it still is, the lease tells.
 func (m *machine) guard() int64 {
 	w := m.work
 	switch {
 	case w.mark.IsZero(), m.set.leased && !w.ownerless:
 		return 0
+	case m.published && w.mark.Answered:
+		return w.quietUsable
 	case m.published:
 		return max(w.quiet, m.usable)
 	}
@@ -219,6 +255,9 @@ func (m *machine) deadline() int64 {
 	}
 	if m.phase == sending && !w.hung && w.late == nil {
 		d = min(d, m.refreshLimit())
+	}
+	if w.forcedUntil > 0 {
+		d = min(d, w.forcedUntil)
 	}
 	if m.phase != resting || w.purpose != forNothing || w.leaving != nil {
 		return d
@@ -255,10 +294,11 @@ func (m *machine) overrun(t *turn) {
 	w.overdue = true
 	t.emit(cancel{uint64(m.attempt)})
 	w.failure = m.timedOut(t)
+	m.resolve(w.failure)
 }
 
 func (m *machine) timedOut(t *turn) *RefreshError {
-	failure := m.failure(ErrTimeLimit)
+	failure := m.failure(ErrTimeLimit, ClassUnknown)
 	failure.RetryAt = wallAt(t, max(t.now, m.work.quiet))
 	return failure
 }
@@ -292,6 +332,14 @@ func (m *machine) loggedOut() bool {
 
 // refreshable reports whether a refresh spends a refresh token.
 func (m *machine) refreshable() bool { return m.token != nil && !m.token.RefreshToken.IsZero() }
+
+// machineTime turns wall time into machine time, zero into never.
+func (t *turn) machineTime(wall time.Time) int64 {
+	if wall.IsZero() {
+		return never
+	}
+	return t.now + wall.UnixNano() - t.wall
+}
 
 // wallAt turns a machine time into wall time.
 func wallAt(t *turn, at int64) time.Time {

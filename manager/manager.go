@@ -24,6 +24,9 @@ type Manager struct {
 type settingsKey struct {
 	policy Policy
 	group  string
+	asker  uint64
+	asks   uint64
+	reader bool
 	revoke bool
 }
 
@@ -40,6 +43,8 @@ func New(config Config) (*Manager, error) {
 	m.world.saveLimit = config.saveLimit()
 	m.world.durable = config.Store != nil
 	m.world.leased = config.locker() != nil
+	_, watched := config.Store.(Watcher)
+	m.world.silent = config.Store != nil && !watched
 	m.actor = newActor(config)
 	m.actor.start()
 	if w, ok := config.Store.(Watcher); ok {
@@ -54,7 +59,11 @@ func New(config Config) (*Manager, error) {
 // Config.Policy applies. After Close the calls of a new credential answer
 // ErrClosed.
 //
-// A nil Refresher is that of tokens that cannot be refreshed: Install them.
+// A nil Refresher makes a reader: this process takes what Install and the store bring,
+// sends nothing and, but for Install and Forget, writes nothing. Once the token has expired it looks into the
+// store, and its callers get what is there, or ErrNoRefresher. So a dashboard or a login tool may
+// stand beside a fleet.
+//
 // Manage panics on an empty name and on more than one policy.
 func (m *Manager) Manage(name string, r Refresher, policy ...Policy) *Credential {
 	if name == "" {
@@ -75,13 +84,16 @@ func (m *Manager) Manage(name string, r Refresher, policy ...Policy) *Credential
 		key.group = g.Group()
 	}
 	_, key.revoke = r.(Revoker)
-	if r == nil {
-		r = &noRefresher{}
+	if a, ok := r.(Asker); ok {
+		key.asker, key.asks = a.TokenRequest().hashes()
+	}
+	if key.reader = r == nil; !key.reader {
+		r = veil(r)
 	}
 
 	set := m.share(key)
 	return m.actor.registry.get(name, func() *Credential {
-		return &Credential{refresher: veil(r), machine: newMachine(strings.Clone(name), set)}
+		return &Credential{refresher: r, machine: newMachine(strings.Clone(name), set)}
 	})
 }
 
@@ -91,7 +103,7 @@ func (m *Manager) share(key settingsKey) *settings {
 	defer m.mu.Unlock()
 	set := m.settings[key]
 	if set == nil {
-		set = &settings{world: &m.world, policy: key.policy, group: key.group, revoke: key.revoke, actor: m.actor}
+		set = &settings{world: &m.world, policy: key.policy, group: key.group, asker: key.asker, asks: key.asks, reader: key.reader, revoke: key.revoke, actor: m.actor}
 		m.settings[key] = set
 	}
 	return set
@@ -108,7 +120,8 @@ func (m *Manager) Stats() Stats { return m.actor.stats.snapshot() }
 // try may take: Policy.Limit of Config.Policy + 2 Config.SaveLimit, 50 s by default.
 func (m *Manager) Close() error {
 	config := &m.actor.config
-	limit := config.Policy.limit() + 2*positive(config.saveLimit(), maxSave)
+	save := positive(config.saveLimit(), maxSave)
+	limit := sum(config.Policy.limit(), save, save)
 	ctx, cancel := m.actor.clock.WithTimeout(context.Background(), limit)
 	defer cancel()
 	return m.Shutdown(ctx)
@@ -135,10 +148,3 @@ func veil(r Refresher) Refresher {
 }
 
 type veiled struct{ Refresher }
-
-// noRefresher is that of a credential that is only ever installed.
-type noRefresher struct{}
-
-func (noRefresher) Refresh(context.Context, string, Token) (Token, error) {
-	return Token{}, LoginRequired(errNoRefresher)
-}

@@ -13,6 +13,18 @@ type moment struct {
 	wall  int64  // wall clock, Unix ns; used for what is stored only
 	dice  uint64 // a random number
 	lease int64  // how long the lease is still held, ns; 0: none, negative: for ever
+	group outlook
+}
+
+// An outlook is what the credentials of a group know of their token endpoint, in
+// machine time.
+type outlook struct {
+	until    int64         // none of them begins before that; past: open
+	spread   time.Duration // over which those held back come after it
+	err      error         // what the endpoint said to another of them
+	class    Class         // of err
+	suspects int64         // no suspected one begins before that
+	healed   int64         // when a suspicion among them last ended by a success; 0: never
 }
 
 // A message is what happened. The set is closed.
@@ -25,6 +37,9 @@ type (
 		rejected *Token // nil: none
 		patient  bool   // waits through back-off
 	}
+
+	// retry: somebody wants the Refresher asked now, whatever was refused.
+	retry struct{ ticket ticket }
 
 	// install: a login put this token in; forget: a logout.
 	install struct {
@@ -91,6 +106,7 @@ type (
 )
 
 func (ask) message()       {}
+func (retry) message()     {}
 func (install) message()   {}
 func (forget) message()    {}
 func (replayed) message()  {}
@@ -125,14 +141,28 @@ type (
 	// many ask. Said again when an early one becomes urgent. unlock gives it
 	// up, or stops asking for it.
 	lock struct {
-		limit time.Duration
-		early bool
+		limit            time.Duration
+		early, suspected bool
 	}
 	unlock struct{}
 
-	// queue asks for a slot among the refreshes; early ones come last. Said
-	// again when an early one becomes urgent.
-	queue struct{ early bool }
+	// queue asks for a slot among the refreshes; early ones come after those in
+	// need, suspected ones last. Said again when an early one becomes urgent.
+	queue struct{ early, suspected bool }
+
+	// begun says that a refresh is about to be sent, for its group to know.
+	begun struct{ suspected bool }
+
+	// told says how a refresh ended: class "" brought a token. after is what
+	// Retry-After asked for, failed when the refresh before was told of, in machine time, if that failed
+	// too; 0: it did not. healed says that the success ended a suspicion.
+	told struct {
+		class  Class
+		err    error
+		after  time.Duration
+		failed int64
+		healed bool
+	}
 
 	// yield gives back a slot that no refresh will use, or a place in the queue.
 	yield struct{}
@@ -168,6 +198,8 @@ func (save) effect()     {}
 func (lock) effect()     {}
 func (unlock) effect()   {}
 func (queue) effect()    {}
+func (begun) effect()    {}
+func (told) effect()     {}
 func (yield) effect()    {}
 func (refresh) effect()  {}
 func (cancel) effect()   {}

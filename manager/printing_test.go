@@ -137,7 +137,7 @@ func TestScenario28NoSecretIsPrinted(t *testing.T) {
 		expectHidden(t, "manager", m)
 		expectHidden(t, "stats", m.Stats())
 		expectHidden(t, "stored snapshot", store.get("billing"))
-		expectHidden(t, "stored refusal", store.get("billing").Refusal)
+		expectHidden(t, "stored refusal", store.get("billing").Refusals)
 		synctest.Wait()
 		if len(events) < 6 {
 			t.Errorf("events: got %d, want six or more", len(events))
@@ -163,8 +163,8 @@ func TestScenario28NoSecretIsPrinted(t *testing.T) {
 	expectHidden(t, "permanent", manager.Permanent(cause))
 	expectHidden(t, "login required", manager.LoginRequired(cause))
 	expectHidden(t, "retry after", manager.RetryAfter(cause, time.Second))
-	expectHidden(t, "unspent", manager.Unspent(cause))
-	expectHidden(t, "doubtful", manager.Doubtful(cause))
+	expectHidden(t, "unspent", manager.NotSent(cause))
+	expectHidden(t, "doubtful", manager.LoginSuspected(cause))
 	expectHidden(t, "refresher", manager.Refresher(manager.RefresherFunc(vault{secret: clientSecret}.Refresh)))
 }
 

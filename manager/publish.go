@@ -18,11 +18,14 @@ func (m *machine) take(t *turn, token *Token, left time.Duration) (usable bool) 
 	switch {
 	case m.loggedOut():
 		m.usable, m.due = t.now, never
-	case token.AccessToken.IsZero() || left < shortestLife:
+	case token.AccessToken.IsZero() || left < shortestLife || token.foreign(m.set.asks):
 		m.usable, m.due = t.now, t.now
 	default:
 		at := m.set.policy.schedule(t.moment, left, life, refreshIn)
-		m.usable, m.due = at.usable, at.due
+		m.usable, m.due = at.usable, min(at.due, m.lastChance(t, before))
+	}
+	if m.set.reader {
+		m.due = never
 	}
 	m.foresee(t, before)
 	if t.now >= m.usable || m.doing().leaving != nil {
@@ -46,6 +49,11 @@ func (m *machine) expire(t *turn) {
 		}
 		m.hide(t)
 		m.say(t, EventExpired, nil)
+		if w := m.work; w != nil && w.mark.Answered { // while it was usable there was no hurry: the back-off begins anew
+			w.failures = 0
+			w.retry = min(w.retry, after(t.now, m.set.policy.retry(1, t.dice)))
+		}
+		m.urge(t)
 		return
 	}
 	if t.now >= m.parkTime() {
@@ -116,6 +124,30 @@ func (m *machine) foresee(t *turn, before *Token) {
 		at := after(t.now, left-min(left/10, maxWarning))
 		m.dying = uint32(max(at-1, int64(time.Second)) / int64(time.Second)) // machine time begins with 1
 	}
+}
+
+// lastChance is when a refresh token has to be used that dies before the access token is
+// due, never otherwise. Where the last answer has not put its end off, another will not
+// either: then it is not used again for that, and EventDying has said so. That of a token at rest
+// (Policy.Idle) dies: nobody wants it.
+func (m *machine) lastChance(t *turn, before *Token) int64 {
+	next := m.token
+	left := next.RefreshExpiry.Sub(time.Unix(0, t.wall))
+	window, ok := m.set.policy.window(left)
+	if next.RefreshToken.IsZero() || next.RefreshExpiry.IsZero() || left <= 0 || !ok {
+		return never
+	}
+	if before != nil && before.login == next.login && !before.RefreshExpiry.IsZero() {
+		gained, passed := next.RefreshExpiry.Sub(before.RefreshExpiry), time.Duration(never)
+		if before.ExpiresIn > 0 {
+			passed = time.Unix(0, t.wall).Sub(before.Expiry.Add(-before.ExpiresIn))
+		}
+		if gained < 2*time.Second && gained < passed/2 {
+			return never
+		}
+	}
+	opens := left - window
+	return after(t.now, opens-m.set.policy.early(min(window, opens), t.dice))
 }
 
 // warnDeadline is when warn has something to say.

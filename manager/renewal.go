@@ -9,6 +9,13 @@ import (
 // publish, reply, unlock. What a credential does not need is left out.
 func (m *machine) begin(t *turn) {
 	w := m.doing()
+	if m.onlyLooks() {
+		m.reload(t)
+		return
+	}
+	if m.heldBack(t) {
+		return
+	}
 	switch {
 	case !m.set.leased, w.leased && (w.mark.IsZero() || w.ownerless):
 		m.enqueue(t)
@@ -18,9 +25,13 @@ func (m *machine) begin(t *turn) {
 		return
 	}
 	m.phase = locking
-	w.early = len(w.waiters) == 0
-	t.emit(lock{m.lockLimit(), w.early})
+	early := len(w.waiters) == 0
+	w.early = early || m.last()
+	t.emit(lock{m.lockLimit(), early, m.last()})
 }
+
+// last reports whether the renewal comes after all others: it is probably for nothing.
+func (m *machine) last() bool { return !m.work.suspicion.IsZero() && !m.work.forced }
 
 // lockLimit is how long the lease is waited for: while an honest holder may need
 // it, who loads, saves a mark, looks whether it is there, refreshes and saves the
@@ -30,20 +41,20 @@ func (m *machine) lockLimit() time.Duration {
 	if !m.refreshable() {
 		return save // it would go ahead without
 	}
-	return m.set.policy.limit() + 4*save + leaseMargin
+	return sum(m.set.policy.markLimit(), save, save, save, save, leaseMargin)
 }
 
 // hurry moves a renewal that was early, and for which a caller waits now, ahead
 // of the other early ones.
 func (m *machine) hurry(t *turn) {
-	if !m.work.early {
+	if !m.work.early || m.last() {
 		return
 	}
 	switch m.phase {
 	case locking:
-		t.emit(lock{m.lockLimit(), false})
+		t.emit(lock{m.lockLimit(), false, false})
 	case queued:
-		t.emit(queue{early: false})
+		t.emit(queue{})
 	default:
 		return
 	}
@@ -53,8 +64,9 @@ func (m *machine) hurry(t *turn) {
 func (m *machine) enqueue(t *turn) {
 	w := m.work
 	m.phase = queued
-	w.early = len(w.waiters) == 0
-	t.emit(queue{early: w.early})
+	early := len(w.waiters) == 0
+	w.early = early || m.last()
+	t.emit(queue{early, m.last()})
 }
 
 // abandon ends a renewal that has sent nothing.
@@ -105,7 +117,7 @@ func (m *machine) reloaded(t *turn, s *Snapshot, err error) {
 	m.phase = resting
 	if err != nil {
 		m.say(t, EventLoadFailed, err)
-		if m.refreshable() {
+		if m.refreshable() || m.onlyLooks() {
 			m.putOff(t, err)
 		} else {
 			m.enqueue(t)
@@ -113,17 +125,41 @@ func (m *machine) reloaded(t *turn, s *Snapshot, err error) {
 		return
 	}
 	m.adopt(t, s)
+	if m.onlyLooks() {
+		m.looked(t)
+		return
+	}
+	if m.set.leased && !w.leased { // it was a look, and has brought something to do
+		return
+	}
 	if w.leased && t.lease == 0 { // lost meanwhile: its new holder may be about to send
 		m.unlock(t)
 		return
 	}
 	if !w.ownerless { // from now on nobody sends under this mark
 		w.ownerless = true
-		w.quiet = after(t.now, w.mark.Limit+quietMargin)
+		m.beginQuiet(t)
 	}
 	if m.wanted(t) {
 		m.enqueue(t)
 	}
+}
+
+// looked ends a renewal that was no more than a look: what the store has is all there is.
+func (m *machine) looked(t *turn) {
+	w := m.work
+	w.forced = false
+	if m.published {
+		w.failures, w.retry = 0, 0
+		m.resolve(nil)
+		return
+	}
+	w.failures++
+	w.retry = after(t.now, m.set.policy.retry(w.failures, t.dice))
+	if w.failure != nil && w.failure.Class != ClassFinal {
+		w.failure = nil
+	}
+	m.resolve(m.obstacle(t))
 }
 
 // wanted reports whether a refresh is still needed, and allowed, now.
@@ -140,10 +176,15 @@ func (m *machine) granted(t *turn) {
 		return
 	}
 	m.phase = resting
-	if !m.wanted(t) {
+	if !m.wanted(t) || m.heldBack(t) { // of many that began together the first may have heard of trouble since
 		t.emit(yield{})
 		return
 	}
+	if m.set.leased && !w.leased && m.refreshable() { // news brought a refresh token, and it was queued without the lease
+		t.emit(yield{})
+		return
+	}
+	t.emit(begun{m.last()})
 	m.attempt++
 	w.parent = m.token
 	if !m.refreshable() {
@@ -151,14 +192,14 @@ func (m *machine) granted(t *turn) {
 		return
 	}
 	w.nextMark = Mark{Owner: m.set.owner, Attempt: uint64(m.attempt), Login: m.token.login, Generation: m.token.generation,
-		At: time.Unix(0, t.wall), Limit: m.set.policy.limit(), Guarded: !w.mark.IsZero()}
+		At: time.Unix(0, t.wall), Limit: m.set.policy.markLimit(), Guarded: !w.mark.IsZero()}
 	if !m.set.durable {
 		w.mark = w.nextMark
 		m.send(t)
 		return
 	}
 	m.phase = storing
-	m.save(t, forMark, Snapshot{Token: *m.token, Mark: w.nextMark}, w.leased)
+	m.save(t, forMark, Snapshot{Token: *m.token, Mark: w.nextMark, Refusals: w.refusals, Suspicion: w.suspicion}, w.leased)
 }
 
 // marked goes on when the mark is durable, or cannot be made so.
@@ -192,7 +233,7 @@ func (m *machine) markChecked(t *turn, s *Snapshot, err error) {
 	m.phase = resting
 	switch {
 	case err == nil && s.Mark.same(w.nextMark):
-		m.revision = s.Revision
+		m.revision, w.refusals = s.Revision, s.Refusals // ours, and what a sibling added
 		m.check(t)
 		return
 	case err == nil && s.Revision != m.revision:
@@ -253,7 +294,7 @@ func (m *machine) breakOff(t *turn, err error) {
 // leaseShort reports whether a refresh begun now, and the save of its answer, may
 // outlive the lease.
 func (m *machine) leaseShort(t *turn) bool {
-	return m.work.leased && t.lease >= 0 && t.lease < int64(m.set.policy.limit()+m.set.saveLimit+leaseMargin)
+	return m.work.leased && t.lease >= 0 && t.lease < int64(sum(m.set.policy.limit(), m.set.saveLimit, leaseMargin))
 }
 
 // send calls the Refresher.
@@ -263,6 +304,24 @@ func (m *machine) send(t *turn) {
 	w.sentAt, w.sentWall = t.now, t.wall
 	w.ownerless = true // when it has returned
 	w.overdue, w.hung, w.brokenOff = false, false, false
-	w.quiet = after(t.now, w.mark.Limit+quietMargin)
+	m.beginQuiet(t)
+	if w.forced {
+		w.forced = false
+		w.forces++
+	}
 	t.emit(refresh{uint64(m.attempt), m.token})
+}
+
+// beginQuiet begins the quiet time of the mark: nothing is sent under another before
+// the request that it speaks of is surely over. Of one that was answered that is as
+// long again as the answer took; but while the access token is usable there is no hurry,
+// and the whole time costs nobody anything.
+func (m *machine) beginQuiet(t *turn) {
+	w := m.work
+	w.quiet, w.quietUsable = 0, 0
+	if w.mark.IsZero() {
+		return
+	}
+	w.quiet = after(t.now, sum(min(w.mark.Limit, maxMarkLimit), quietMargin))
+	w.quietUsable = max(w.quiet, after(t.now, sum(m.set.policy.markLimit(), quietMargin)))
 }

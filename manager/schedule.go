@@ -13,23 +13,45 @@ const (
 	maxSkew        = 10 * time.Second
 	maxWindow      = 5 * time.Minute
 	maxJitter      = time.Hour
-	maxRetryAfter  = 10 * time.Minute
+	maxRetryAfter  = time.Hour
+	maxMarkLimit   = time.Hour       // so long a refresh may be under way at most, for those who wait for its end
+	slowAnswer     = 5 * time.Second // an answer that took longer may be a gateway's, which gave up waiting
 	maxWarning     = 7 * 24 * time.Hour
 	permanentWait  = 5 * time.Minute
+	permanentMost  = time.Hour
 	shortestLife   = 10 * time.Millisecond // less than that left on arrival is expired, or renewing would be a loop
+	lastMoment     = 2 * time.Second       // a token that all get until its end is waited for so long
 	quietMargin    = time.Second
 	leaseMargin    = time.Second
 	maxSave        = 10 * time.Second // Config.SaveLimit by default, and of what must end though it was switched off
 	bornFresh      = 5 * time.Second  // rejected younger than that: perhaps not the token's fault
 	fruitlessLimit = 2                // replays with new tokens in a row that were rejected: not the token's fault
 	quickLimit     = 3                // so many of those in a row: certainly not
-	doubtLimit     = 3                // refusals for an unknown reason that are tried again
 )
 
-// skew is the allowance before expiry for a token of that life.
+// skew is the allowance before expiry for a token of that life. Of a life that is shorter
+// than the operator had in mind at least three quarters can be used.
 func (p *Policy) skew(life time.Duration) time.Duration {
-	return orDefault(p.Skew, min(maxSkew, max(life, 0)/10))
+	life = max(life, 0)
+	return min(orDefault(p.Skew, min(maxSkew, life/10)), life/4)
 }
+
+// bound gives a token the life that the policy names where it has none, and at most the
+// longest that the policy believes. It sets Expiry, counted from begin.
+func (p *Policy) bound(t *Token, begin time.Time) {
+	if t.ExpiresIn == 0 {
+		t.ExpiresIn = max(p.DefaultLife, 0)
+	}
+	if p.MaxLife > 0 && (t.ExpiresIn == 0 || t.ExpiresIn > p.MaxLife) {
+		t.ExpiresIn = p.MaxLife
+	}
+	if t.ExpiresIn != 0 {
+		t.Expiry = begin.Add(t.ExpiresIn)
+	}
+}
+
+// markLimit is how long a refresh may be under way, for a mark and for a lease.
+func (p *Policy) markLimit() time.Duration { return min(p.limit(), maxMarkLimit) }
 
 // window is how long before expiry a token of that life is due; ok is false
 // where nothing is renewed in the background.
@@ -53,9 +75,27 @@ func (p *Policy) retry(failures int, dice uint64) time.Duration {
 	return portion(double(p.backoff(), p.backoffMax(), failures), dice)
 }
 
+// sum adds durations, and ends at the longest or the shortest there is.
+func sum(durations ...time.Duration) (total time.Duration) {
+	for _, d := range durations {
+		switch next := total + d; {
+		case d > 0 && next < total:
+			return math.MaxInt64
+		case d < 0 && next > total:
+			return math.MinInt64
+		default:
+			total = next
+		}
+	}
+	return total
+}
+
 // double is first × 2^(n-1), at most limit.
 func double(first, limit time.Duration, n int) time.Duration {
 	for ; n > 1 && first < limit; n-- {
+		if first > limit/2 {
+			return limit
+		}
 		first *= 2
 	}
 	return min(first, limit)

@@ -95,8 +95,8 @@ func (s *shelf) expectStored(t testing.TB, name, access, refresh string) {
 	if a, r := got.Token.AccessToken.Reveal(), got.Token.RefreshToken.Reveal(); a != access || r != refresh {
 		t.Errorf("stored for %q: got tokens %q, %q, want %q, %q", name, a, r, access, refresh)
 	}
-	if !got.Mark.IsZero() || !got.Refusal.IsZero() {
-		t.Errorf("stored for %q: got mark %+v, refusal %+v, want none", name, got.Mark, got.Refusal)
+	if !got.Mark.IsZero() || len(got.Refusals) > 0 {
+		t.Errorf("stored for %q: got mark %+v, refusal %+v, want none", name, got.Mark, got.Refusals)
 	}
 }
 

@@ -142,7 +142,7 @@ func TestScenario32AnswerMeetsSiblingsMark(t *testing.T) {
 		},
 		"guarded mark": func(s *manager.Snapshot) { s.Mark.Owner, s.Mark.Guarded = [16]byte{1}, true },
 		"refusal": func(s *manager.Snapshot) {
-			s.Mark, s.Refusal = manager.Mark{}, manager.Refusal{At: time.Now(), Reason: "invalid_grant"}
+			s.Mark, s.Refusals = manager.Mark{}, []manager.Refusal{{At: time.Now(), Reason: "invalid_grant"}}
 		},
 		"cleared mark": func(s *manager.Snapshot) { s.Mark = manager.Mark{} },
 	} {

@@ -17,6 +17,7 @@ const (
 	StateExpired   State = "expired"    // past expiry - skew
 	StateRejected  State = "rejected"   // a resource server rejected the token
 	StateRefused   State = "refused"    // only a login helps
+	StateSuspected State = "suspected"  // the server refuses in words that are not known: a login may be needed
 	StateLoggedOut State = "logged out" // Forget had the last word
 	StateReleased  State = "released"   // Release was called
 	StateClosed    State = "closed"     // the manager is closed
@@ -61,6 +62,10 @@ type Status struct {
 	NextAttempt time.Time
 	Err         error
 
+	// SuspectedSince is when the server first refused in words that are not
+	// known, from the second such answer on; zero: it does not.
+	SuspectedSince time.Time
+
 	// Unsaved says that the store does not have the newest state yet, Mark
 	// that a refresh token is being spent or its fate is unknown.
 	Unsaved bool
@@ -90,6 +95,12 @@ func (m *machine) status(t moment) Status {
 		s.Err = w.loadErr
 		if w.failure != nil {
 			s.Err = w.failure
+			if next == never { // whoever asks will see to it
+				next = at.machineTime(w.failure.RetryAt)
+			}
+		}
+		if w.suspectedTold() {
+			s.SuspectedSince = w.suspicion.Since
 		}
 	}
 	if next != never && !s.Refreshing {
@@ -111,8 +122,10 @@ func (m *machine) state(t moment) State {
 		return StateFresh
 	case m.published:
 		return StateDue
-	case w != nil && !w.refusal.IsZero():
+	case w != nil && m.barred():
 		return StateRefused
+	case w != nil && w.suspectedTold():
+		return StateSuspected
 	case m.token == nil:
 		return StateEmpty
 	case m.loggedOut():
@@ -135,6 +148,8 @@ type Stats struct {
 	Adoptions       uint64 // newer tokens of other processes taken over
 	SaveFailures    uint64 // saves that failed and were retried
 	Refusals        uint64 // credentials that need a login
+	Suspicions      uint64 // credentials that may need one
+	HeldBack        uint64 // renewals that waited because their token endpoint was in trouble
 	Hung            uint64 // Refreshers that passed their time limit and did not return
 	EventsDropped   uint64 // because the hook was slow
 	InFlight        int64  // gauge: calls of Refreshers at this moment
@@ -142,7 +157,7 @@ type Stats struct {
 
 // stats are written by the loop and by refreshes, and read by anybody.
 type stats struct {
-	kinds    [EventRevokeFailed + 1]atomic.Uint64
+	kinds    [EventHeldBack + 1]atomic.Uint64
 	dropped  atomic.Uint64
 	inFlight atomic.Int64
 }
@@ -162,6 +177,8 @@ func (s *stats) snapshot() Stats {
 		Adoptions:       n(EventAdopted),
 		SaveFailures:    n(EventSaveFailed),
 		Refusals:        n(EventRefused),
+		Suspicions:      n(EventLoginSuspected),
+		HeldBack:        n(EventHeldBack),
 		Hung:            n(EventHung),
 		EventsDropped:   s.dropped.Load(),
 		InFlight:        s.inFlight.Load(),

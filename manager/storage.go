@@ -3,6 +3,7 @@ package manager
 import (
 	"cmp"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -16,7 +17,7 @@ func (m *machine) load(t *turn, why purpose) {
 // the lease is held.
 func (m *machine) save(t *turn, why purpose, s Snapshot, fenced bool) {
 	m.expectAnswer(t, why)
-	s.Login, s.Generation, s.Revision = s.Token.login, s.Token.generation, m.revision+1
+	s.Login, s.Generation, s.Revision, s.Asked = s.Token.login, s.Token.generation, m.revision+1, s.Token.asked
 	t.emit(save{m.op, m.revision, &s, fenced})
 }
 
@@ -24,12 +25,18 @@ func (m *machine) save(t *turn, why purpose, s Snapshot, fenced bool) {
 // what is in memory.
 func (m *machine) saveState(t *turn) {
 	w := m.work
-	s := Snapshot{Mark: w.mark, Refusal: w.refusal}
+	s := Snapshot{Mark: w.mark}
 	switch {
 	case w.next != nil:
-		s = Snapshot{Token: *w.next}
+		s = Snapshot{Token: *w.next, Refusals: m.refusalsOf(w.next)}
 	case m.token != nil:
-		s.Token = *m.token
+		s.Token, s.Refusals = *m.token, w.refusals
+	}
+	if w.next == nil && m.refreshable() { // of what can be had again at no risk nothing is remembered
+		s.Suspicion = w.suspicion
+		if w.after > t.now {
+			s.RetryAt = wallAt(t, w.after)
+		}
 	}
 	m.save(t, forState, s, false)
 }
@@ -39,7 +46,7 @@ func (m *machine) expectAnswer(t *turn, why purpose) {
 	w := m.doing()
 	w.purpose, w.limit = why, never
 	if m.set.saveLimit > 0 {
-		w.limit = after(t.now, m.set.saveLimit+quietMargin) // the store's context ends a second earlier
+		w.limit = after(t.now, sum(m.set.saveLimit, quietMargin)) // the store's context ends a second earlier
 	}
 }
 
@@ -104,11 +111,14 @@ func (m *machine) started(t *turn, s *Snapshot, err error) {
 	}
 	w.loads, w.loadRetry, w.loadErr = 0, 0, nil
 	m.loaded = true
-	if s.Revision == 0 {
-		return
+	if s.Revision > 0 {
+		m.adopt(t, s)
+		w.forced, w.resolved = m.retried(), false // what is stored is no outcome of an attempt
+		m.say(t, EventLoaded, nil)
 	}
-	m.adopt(t, s)
-	m.say(t, EventLoaded, nil)
+	if m.onlyLooks() {
+		m.looked(t)
+	}
 }
 
 // hear takes in that somebody wrote. What nobody reads is not loaded for that, but when
@@ -143,7 +153,7 @@ func (m *machine) adopt(t *turn, s *Snapshot) {
 	m.revision = s.Revision
 	switch m.order(s, m.token) {
 	case -1:
-		if !w.unsaved {
+		if !w.unsaved && !m.set.reader {
 			w.unsaved = true
 			m.say(t, EventStoreRolledBack, nil)
 		}
@@ -156,30 +166,88 @@ func (m *machine) adopt(t *turn, s *Snapshot) {
 			break
 		}
 		w.unstored = nil
-		if w.dirty && s.Refusal.IsZero() && (!w.refusal.IsZero() || s.Mark.IsZero() && !w.mark.IsZero()) {
-			return // a refusal, or the mark of what was sent without, is owed to the store still
+		if w.dirty && m.owed(s) {
+			if own := m.refusal(); !own.IsZero() {
+				w.refusals = withRefusal(s.Refusals, own)
+			} else {
+				w.refusals = s.Refusals
+			}
+			m.heedRetryAfter(t, s)
+			return
+		}
+		if w.dirty && m.refusalOwed(s) {
+			m.heed(t, s) // whose mark is there may be sending
+			return
 		}
 	}
 	w.dirty = false
 	m.heed(t, s)
 }
 
+// owed reports whether the store still lacks what we know of the mark in the state it
+// holds: that something was sent without one, or that it was answered.
+func (m *machine) owed(s *Snapshot) bool {
+	w := m.work
+	return s.Mark.IsZero() && !w.mark.IsZero() && !m.told(s) ||
+		w.mark.Answered && !s.Mark.Answered && s.Mark.same(w.mark)
+}
+
+// refusalOwed reports whether the store lacks our refusal of the refresh token it holds.
+func (m *machine) refusalOwed(s *Snapshot) bool {
+	return !m.refusal().IsZero() && !m.told(s)
+}
+
+// told reports whether s has a refusal to our asker.
+func (m *machine) told(s *Snapshot) bool {
+	return slices.ContainsFunc(s.Refusals, func(r Refusal) bool { return r.Asker == m.set.asker })
+}
+
 // supersede makes the store's token the current one.
 func (m *machine) supersede(t *turn, s *Snapshot) {
-	token := s.Token.keep()
-	token.login, token.generation = s.Login, s.Generation
-	left := time.Duration(never)
-	if !token.Expiry.IsZero() {
-		left = token.Expiry.Sub(time.Unix(0, t.wall))
+	if m.keepsOwn(s, m.token) {
+		m.outpaced(t, s)
+		return
 	}
+	token := s.Token.keep()
+	token.login, token.generation, token.asked = s.Login, s.Generation, s.Asked
 	m.work.unstored = nil
 	known := m.token != nil
 	m.clear()
-	m.take(t, token, left)
+	m.take(t, token, token.leftAt(t.wall))
+	m.resolveWith()
 	m.source = SourceStore
 	if known {
 		m.source = SourceSibling
 		m.say(t, EventAdopted, nil)
+	}
+}
+
+// keepsOwn reports whether s is a sibling's token for something else, while ours is still
+// for what we asked. Neither has a refresh token, so each can have its own; and an answer
+// that has one is its only copy.
+func (m *machine) keepsOwn(s *Snapshot, ours *Token) bool {
+	stored := Token{AccessToken: s.Token.AccessToken, RefreshToken: s.Token.RefreshToken, asked: s.Asked}
+	return ours != nil && ours.login == s.Login && (m.token == nil || m.token.login == s.Login) && stored.foreign(m.set.asks) &&
+		ours.asked == m.set.asks && (ours.RefreshToken.IsZero() || ours == m.work.next) && m.work.unstored == nil
+}
+
+// outpaced goes on with our own token under the number of the sibling's, so that our
+// next one is newer than both.
+func (m *machine) outpaced(t *turn, s *Snapshot) {
+	w := m.work
+	if w.next == nil {
+		w.unsaved, w.dirty = false, false
+	} else {
+		w.next.generation = max(w.next.generation, s.Generation+1)
+	}
+	if m.token.generation == s.Generation {
+		return
+	}
+	own := m.token.keep()
+	own.generation = s.Generation
+	m.token = own
+	if m.published && !m.parked {
+		t.emit(publish{own})
 	}
 }
 
@@ -208,22 +276,41 @@ func (s *Snapshot) holds(token *Token) bool {
 	return s.Token.AccessToken.Equal(token.AccessToken) && s.Token.RefreshToken.Equal(token.RefreshToken)
 }
 
-// heed takes over the stored refusal, and the stored mark with the time when it
-// was first seen.
+// heed takes over the stored refusals, suspicion and Retry-After, and the stored mark with
+// the time when it was first seen. Our own refusal stays where the store had no room for it.
 func (m *machine) heed(t *turn, s *Snapshot) {
-	w, mark := m.work, s.Mark
-	if s.Refusal.IsZero() && !w.refusal.IsZero() {
-		w.failure = nil
+	w, own := m.work, m.refusal()
+	w.refusals = s.Refusals
+	if !own.IsZero() && m.refusal().IsZero() && (w.dirty || len(s.Refusals) >= MaxRefusals) {
+		w.refusals = withRefusal(s.Refusals, own)
 	}
-	w.refusal = s.Refusal
-	if mark.same(w.mark) {
+	m.heedRetryAfter(t, s)
+	m.resumeSuspicion(t, s.Suspicion)
+	m.seeMark(t, s.Mark)
+}
+
+// heedRetryAfter waits as a sibling was told to, once: its clock may be hours ahead.
+func (m *machine) heedRetryAfter(t *turn, s *Snapshot) {
+	w := m.work
+	if wait := s.RetryAt.Sub(time.Unix(0, t.wall)); !s.RetryAt.IsZero() && wait > 0 && !s.RetryAt.Equal(w.heeded) {
+		w.after = max(w.after, after(t.now, min(wait, maxRetryAfter)))
+		w.heeded = s.RetryAt
+	}
+}
+
+func (m *machine) seeMark(t *turn, mark Mark) {
+	w := m.work
+	if w.mark.IsZero() && !mark.IsZero() && mark.same(w.nextMark) && m.phase != sending {
+		w.dirty = m.set.durable // ours, and taken away since: the store is still to hear of that
 		return
 	}
-	w.mark, w.ownerless = mark, false
-	w.quiet = 0
-	if !mark.IsZero() {
-		w.quiet = after(t.now, mark.Limit+quietMargin)
+	answered := mark.Answered && !w.mark.Answered
+	if mark.same(w.mark) && !answered {
+		return
 	}
+	ownerless := mark.same(w.mark) && w.ownerless
+	w.mark, w.ownerless = mark, ownerless
+	m.beginQuiet(t)
 }
 
 // stateSaved goes on after an answer, a refusal or a cleared mark was saved, or
@@ -253,7 +340,7 @@ func (m *machine) stored(t *turn) {
 	switch {
 	case w.next != nil:
 		m.installed(t)
-	case !w.refusal.IsZero():
+	case !m.refusal().IsZero() && w.failure != nil && w.failure.Class == ClassFinal:
 		m.say(t, EventRefused, m.refused())
 	}
 }
@@ -266,19 +353,23 @@ func (m *machine) notStored(t *turn, err error) {
 	w.saveRetry = after(t.now, m.set.policy.retry(w.saves, t.dice))
 	t.emit(event{Event{Kind: EventSaveFailed, Generation: m.generation(), RetryAt: wallAt(t, w.saveRetry), Err: err}})
 	if w.next == nil {
-		if !w.refusal.IsZero() {
+		if !m.refusal().IsZero() {
 			m.say(t, EventRefused, m.refused())
 		}
 		return
 	}
 	if m.set.policy.FailClosed {
 		w.unsaved = true // next stays: shown when it is stored
-		w.failure = m.failure(notSaved(err))
+		w.failure = m.failure(notSaved(err), ClassNotSent)
 		w.failure.RetryAt = wallAt(t, w.saveRetry)
 		return
 	}
+	next, login := w.next, m.loggedOut()
 	m.installed(t)
 	w.unsaved = true
+	if login {
+		w.unstored = next
+	}
 }
 
 // stateChecked resolves a conflict. The answer wins over anything that is not
@@ -303,6 +394,17 @@ func (m *machine) stateChecked(t *turn, s *Snapshot, err error) {
 		return
 	}
 	switch order := m.order(s, ours); {
+	case order >= 0 && m.keepsOwn(s, ours):
+		m.revision = s.Revision
+		if w.next == nil {
+			m.outpaced(t, s)
+			return
+		}
+		w.next.generation = s.Generation + 1
+		if during {
+			m.phase = storing
+		}
+		m.saveState(t)
 	case order == 0 && s.holds(ours):
 		if w.next == nil { // our own write: its answer was lost
 			w.unsaved, w.saves, w.saveRetry = false, 0, 0

@@ -22,9 +22,25 @@ type Snapshot struct {
 	// Mark says that a refresh token is being spent; zero: no.
 	Mark Mark
 
-	// Refusal says that the refresh token is no longer any good; zero: no.
-	Refusal Refusal
+	// Asked is a hash of what the token was asked for, and by whom (see Asker); 0:
+	// it does not say.
+	Asked uint64
+
+	// Refusals say whom the authorization server refused the refresh token, one for each
+	// asker, at most MaxRefusals, the oldest first.
+	Refusals []Refusal
+
+	// Suspicion says that the server refuses the refresh token in words that
+	// are not known; zero: no.
+	Suspicion Suspicion
+
+	// RetryAt is before when the server wants no attempt (Retry-After), by the
+	// wall clock of the process that was told; zero: it did not say.
+	RetryAt time.Time
 }
+
+// MaxRefusals is how many askers' refusals a Snapshot keeps.
+const MaxRefusals = 4
 
 // Tombstone reports whether the snapshot is that of a logged-out credential.
 func (s *Snapshot) Tombstone() bool {
@@ -42,9 +58,14 @@ type Mark struct {
 	Login, Generation uint64
 
 	// At is the owner's wall clock at the sending, Limit the time that the
-	// refresh may take. Others count Limit from when they first saw the mark.
+	// refresh may take, at most an hour. Others count Limit from when they first saw the mark.
 	At    time.Time
 	Limit time.Duration
+
+	// Answered says that the server answered, and that the answer decides
+	// nothing. Limit then is how long the answer took: the request is taken to
+	// be over when as long again has passed.
+	Answered bool
 
 	// Guarded says that this attempt sent the refresh token of an attempt
 	// whose outcome is unknown once more.
@@ -60,9 +81,13 @@ func (m Mark) same(other Mark) bool {
 	return m.Owner == other.Owner && m.Attempt == other.Attempt && m.At.Equal(other.At)
 }
 
-// A Refusal says that the authorization server refused the refresh token, or
-// that the Refresher asked for a login. Only Install ends it.
+// A Refusal says that the authorization server refused the refresh token to one
+// asker. Install, a success and Retry end it.
 type Refusal struct {
+	// Asker is a hash of the client id and token endpoint that asked (see Asker);
+	// 0: a Refresher that does not say.
+	Asker uint64
+
 	// At is when, by the wall clock of the process that was told. Zero: no refusal.
 	At time.Time
 
@@ -76,6 +101,24 @@ type Refusal struct {
 
 // IsZero reports whether there is no refusal.
 func (r Refusal) IsZero() bool { return r.At.IsZero() }
+
+// A Suspicion says since when the authorization server refuses a refresh token in
+// words that are not known. It never becomes a Refusal by itself; a success or an
+// Install ends it.
+type Suspicion struct {
+	// Since is when the first such answer came, Last when the last one did, by
+	// the wall clock of the process that was told. Zero: no suspicion.
+	Since, Last time.Time
+
+	// Answers is how many came.
+	Answers uint32
+
+	// Reason is the text of the last error. It holds no secret.
+	Reason string
+}
+
+// IsZero reports whether there is no suspicion.
+func (s Suspicion) IsZero() bool { return s.Since.IsZero() }
 
 // A Write asks a Store to replace a snapshot.
 type Write struct {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -45,6 +46,14 @@ func (t *teller) configure(what string, w words) error {
 			t.set.durable = true
 		case "world leased":
 			t.set.leased = true
+		case "world silent":
+			t.set.silent = true
+		case "world reader":
+			t.set.reader = true
+		case "world asker":
+			t.set.asker = w.number(key)
+		case "world asks":
+			t.set.asks = w.number(key)
 		case "policy jitter":
 			p.Jitter = 0
 		case "policy failclosed":
@@ -128,6 +137,10 @@ func (t *teller) moment() moment {
 
 func (t *teller) step(m message) {
 	for _, e := range t.machine.step(t.moment(), m, nil) {
+		switch e.(type) {
+		case begun, told: // what is for the group alone
+			continue
+		}
 		if _, ok := e.(unlock); ok {
 			t.lease = 0
 		}
@@ -153,6 +166,8 @@ func (t *teller) event(what, rest string) error {
 			ask.rejected = &Token{AccessToken: NewSecret(w["rejected"])}
 		}
 		t.step(ask)
+	case "retry":
+		t.step(retry{n})
 	case "install":
 		t.step(install{n, t.token(w)})
 	case "forget":
@@ -211,7 +226,8 @@ func (t *teller) token(w words) *Token {
 	return token
 }
 
-// snapshot reads "rev=3 login=1 gen=2 token=A refresh=R left=50m life=1h mark=p1/1 refused".
+// snapshot reads "rev=3 login=1 gen=2 token=A refresh=R left=50m life=1h mark=p1/1 answered=2s refused=7,8
+// suspected=2 since=0s last=1m retry=10s asked=9".
 func (t *teller) snapshot(w words) *Snapshot {
 	s := &Snapshot{Token: *t.token(w), Login: w.number("login"), Generation: w.number("gen"), Revision: w.number("rev")}
 	if w.has("left") {
@@ -223,9 +239,23 @@ func (t *teller) snapshot(w words) *Snapshot {
 			panic(err)
 		}
 	}
-	if w.has("refused") {
-		s.Refusal = Refusal{At: time.Unix(0, storyWall), Reason: "invalid_grant", Lost: w.has("lost")}
+	if w.has("answered") {
+		s.Mark.Answered, s.Mark.Limit = true, w.life("answered")
 	}
+	if w.has("refused") {
+		for text := range strings.SplitSeq(w["refused"], ",") {
+			asker, _ := strconv.ParseUint(text, 10, 64) // "": of nobody in particular
+			s.Refusals = append(s.Refusals, Refusal{Asker: asker, At: time.Unix(0, storyWall), Reason: "invalid_grant", Lost: w.has("lost")})
+		}
+	}
+	if w.has("suspected") {
+		s.Suspicion = Suspicion{Since: time.Unix(0, storyWall).Add(w.life("since")), Last: time.Unix(0, storyWall).Add(w.life("last")),
+			Answers: uint32(w.number("suspected")), Reason: "400 with an empty body"}
+	}
+	if w.has("retry") {
+		s.RetryAt = time.Unix(0, storyWall+t.now).Add(w.life("retry"))
+	}
+	s.Asked = w.number("asked")
 	return s
 }
 
@@ -244,9 +274,11 @@ func failing(w words) error {
 	case "invalid_client":
 		return Permanent(errors.New(name))
 	case "unsent":
-		return Unspent(errors.New("connection refused"))
+		return NotSent(errors.New("connection refused"))
 	case "unclear":
-		return Doubtful(errors.New("400 with an empty body"))
+		return LoginSuspected(errors.New("400 with an empty body"))
+	case "503":
+		err = Answered(errors.New("503"))
 	default:
 		err = errors.New(name)
 	}

@@ -34,6 +34,9 @@ func describe(e effect) string {
 		}
 		return s
 	case lock:
+		if e.suspected {
+			return "lock last limit=" + e.limit.String()
+		}
 		if e.early {
 			return "lock early limit=" + e.limit.String()
 		}
@@ -41,6 +44,9 @@ func describe(e effect) string {
 	case unlock:
 		return "unlock"
 	case queue:
+		if e.suspected {
+			return "queue last"
+		}
 		if e.early {
 			return "queue early"
 		}
@@ -101,12 +107,27 @@ func describeSnapshot(s *Snapshot) string {
 		if m.Guarded {
 			text += " guarded"
 		}
+		if m.Answered {
+			text += " answered=" + m.Limit.String()
+		}
 	}
-	if !s.Refusal.IsZero() {
+	for _, r := range s.Refusals {
 		text += " refused"
-		if s.Refusal.Lost {
+		if r.Asker > 0 {
+			text += fmt.Sprintf("=%d", r.Asker)
+		}
+		if r.Lost {
 			text += " lost"
 		}
+	}
+	if n := s.Suspicion.Answers; n > 0 {
+		text += fmt.Sprintf(" suspected=%d since=%s last=%s", n, since(s.Suspicion.Since), since(s.Suspicion.Last))
+	}
+	if !s.RetryAt.IsZero() {
+		text += " retry at " + since(s.RetryAt)
+	}
+	if s.Asked > 0 {
+		text += fmt.Sprintf(" asked=%d", s.Asked)
 	}
 	return text
 }
@@ -124,8 +145,11 @@ func problem(err error) string {
 	switch {
 	case r.Lost:
 		s += "; the login is lost"
-	case r.RetryAt.IsZero():
+	case r.Class == ClassFinal:
 		s += "; log in again"
+	case r.RetryAt.IsZero():
+	case !r.Since.IsZero():
+		s += "; log in again or retry at " + since(r.RetryAt)
 	default:
 		s += "; retry at " + since(r.RetryAt)
 	}

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
+	"unicode"
 	"unsafe"
 )
 
@@ -112,7 +114,7 @@ type Token struct {
 	ExpiresIn time.Duration
 
 	// RefreshIn is when the server wants the next refresh (refresh_in), counted
-	// like ExpiresIn. Zero: the Policy decides. It is not stored.
+	// like ExpiresIn. Zero: the Policy decides.
 	RefreshIn time.Duration
 
 	// RefreshExpiry is when RefreshToken stops working. Zero: see
@@ -131,6 +133,7 @@ type Token struct {
 	// values are hidden like the tokens, for an id_token may be among them.
 	Extra map[string]Secret
 
+	asked      uint64 // a hash of whom and what it was asked for, see Asker; 0: it does not say
 	login      uint64 // set by the manager before it publishes the token
 	generation uint64 // likewise
 
@@ -194,6 +197,46 @@ func (t Token) LogValue() slog.Value { return slog.StringValue(t.String()) }
 func (t *Token) same(other *Token) bool {
 	return t != nil && other != nil && (t == other || t.AccessToken.Equal(other.AccessToken))
 }
+
+// leftAt is what is left of the life at that wall time, never if it has no end. It is
+// not longer than the life that was granted: the clock that Expiry was read from may
+// have been ahead, or ours is behind.
+func (t *Token) leftAt(wall int64) time.Duration {
+	if t.Expiry.IsZero() {
+		return never
+	}
+	left := t.Expiry.Sub(time.Unix(0, wall))
+	if t.ExpiresIn > 0 {
+		left = min(left, t.ExpiresIn)
+	}
+	return left
+}
+
+// foreign reports whether the token was asked for something else than asks. One with a
+// refresh token is not: asking for another would spend it.
+func (t *Token) foreign(asks uint64) bool {
+	return asks != 0 && t.asked != 0 && t.asked != asks && t.RefreshToken.IsZero() && !t.AccessToken.IsZero()
+}
+
+// unsendable says why no request can carry the token: net/http refuses a header with
+// control characters, and trims one of its spaces.
+func (t *Token) unsendable() error {
+	access := t.AccessToken.Reveal()
+	switch {
+	case access == "":
+		return nil
+	case strings.TrimSpace(access) != access || strings.ContainsFunc(access, unicode.IsControl):
+		return errAccessToken
+	case strings.ContainsFunc(t.Type, unicode.IsControl):
+		return errTokenType
+	}
+	return nil
+}
+
+var (
+	errAccessToken = errors.New("manager: the new access token has a control character or outer spaces: no header can carry it")
+	errTokenType   = errors.New("manager: the token_type has a control character: no header can carry it")
+)
 
 // datum makes RefreshExpiresIn, counted from then, the date that is kept.
 func (t *Token) datum(then time.Time) {

@@ -3,6 +3,7 @@ package manager
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -18,7 +19,15 @@ type trial struct {
 	now     int64
 	lease   int64 // when it ends; negative: never; 0: none
 
-	stored Snapshot // what the store holds
+	stored     Snapshot       // what the store holds
+	retrySince int64          // when its RetryAt was stored
+	lineages   map[string]int // which login a token comes from
+	lineage    int            // the last one given out
+
+	// What a wide schedule decides over, beside the rest.
+	wide  bool
+	odd   bool // answers and logins have odd tokens
+	group outlook
 
 	// What the machine waits for.
 	load, save bool
@@ -26,10 +35,13 @@ type trial struct {
 	write      save
 	late       []save // given up, but perhaps under way still
 	locking    bool
-	lockEarly  bool
+	lockFirst  bool // it waits among those in need
 	queued     bool
 	slot       bool
+	begun      bool // the renewal has gone through the group's outlook
 	flight     *refresh
+	forced     bool  // somebody waits for the outcome of flight on purpose
+	forcedEnd  int64 // when the last such flight ended
 
 	shown    *Token
 	last     *Token                // the last one published, by this process
@@ -39,31 +51,59 @@ type trial struct {
 	logins   map[ticket]*Token     // of the open ones, those of Install and Forget
 	serial   int                   // of the last token made
 	sent     map[string]*sentToken // by refresh token
+	retries  map[ticket]retried    // of the open ones, those of Retry
+	patient  map[ticket]bool       // of the open ones, which wait through back-off
+	outcomes map[ticket]bool       // those that got a token, or that a login is required
+	returned int                   // flights that have ended
+	healed   bool                  // the last of them brought a token
+	everSent map[string]bool       // refresh tokens, over restarts
+	wait     told429               // what the server last asked for
 	leaving  bool
 	calm     bool             // no more adversity: everything is answered well
 	trace    *strings.Builder // nil: none wanted
 }
 
+// retried is how things were when somebody called Retry.
+type retried struct {
+	token    *Token
+	returned int
+}
+
+// told429 is what Retry-After said, to whom.
+type told429 struct {
+	prev  *Token
+	until int64
+}
+
 // sentToken is what became of a refresh token.
 type sentToken struct {
 	at        int64
-	refused   bool // the server said so
-	spent     bool // its answer reached this process
-	marked    bool // under a stored mark
-	elsewhere bool // by a sibling, for all that its mark tells
+	over      int64 // when the request is surely over
+	refused   bool  // the server said so
+	spent     bool  // its answer reached this process
+	marked    bool  // under a stored mark
+	guarded   bool  // an earlier request is in doubt
+	elsewhere bool  // by a sibling, for all that its mark tells
 }
 
 func newTrial(data []byte) *trial {
-	t := &trial{data: data, now: 1, open: make(map[ticket]*Token), logins: make(map[ticket]*Token), sent: make(map[string]*sentToken)}
+	t := &trial{data: data, now: 1, open: make(map[ticket]*Token), logins: make(map[ticket]*Token), sent: make(map[string]*sentToken),
+		retries: make(map[ticket]retried), outcomes: make(map[ticket]bool), patient: make(map[ticket]bool), everSent: make(map[string]bool), lineages: make(map[string]int)}
 	shape := t.draw()
 	t.set.world = &world{durable: shape&1 != 0, leased: shape&3 == 3, saveLimit: time.Duration(shape>>2&1) * 10 * time.Second}
 	t.set.policy = Policy{FailClosed: shape&8 != 0, Jitter: -1}
 	if shape&16 != 0 {
 		t.set.policy.Idle = 10 * time.Minute
 	}
+	if shape&64 != 0 { // bits that came later are drawn later, so that old schedules mean what they meant
+		t.widen()
+	}
 	if shape&32 != 0 && t.set.durable {
 		t.stored = t.sibling(0, 1)
 		t.stored.Revision = 1
+		if t.wide {
+			t.first(&t.stored)
+		}
 	}
 	t.start()
 	return t
@@ -85,12 +125,18 @@ func (t *trial) start() {
 	t.machine = newMachine("demo", &t.set)
 	t.giveUp()
 	t.lease, t.locking, t.queued, t.slot, t.flight = 0, false, false, false, nil
+	t.begun, t.forced, t.forcedEnd = false, false, 0
 	t.shown, t.last, t.leaving = nil, nil, false
 	clear(t.open)
 	clear(t.logins)
+	clear(t.retries)
+	clear(t.patient)
+	if p := t.wait.prev; p == nil || p.RefreshToken.IsZero() || !t.stored.Token.RefreshToken.Equal(p.RefreshToken) || t.stored.RetryAt.Before(time.Unix(0, storyWall+t.wait.until)) {
+		t.wait = told429{}
+	}
 	for secret, s := range t.sent { // what was not stored is forgotten
 		s.spent = false
-		s.refused = s.refused && !t.stored.Refusal.IsZero()
+		s.refused = s.refused && t.refusedUs(&t.stored)
 		if !s.marked {
 			delete(t.sent, secret)
 		}
@@ -111,13 +157,18 @@ func (t *trial) fresh(refreshable bool) *Token {
 func (t *trial) sibling(login, generation uint64) Snapshot {
 	token := t.fresh(true)
 	token.Expiry = t.wall().Add(token.ExpiresIn)
+	if login > 0 && login == t.stored.Login {
+		t.descends(token, &t.stored.Token)
+	} else {
+		t.descends(token, nil)
+	}
 	return Snapshot{Token: *token, Login: login, Generation: generation, Revision: t.stored.Revision + 1}
 }
 
 func (t *trial) wall() time.Time { return time.Unix(0, storyWall+t.now) }
 
 func (t *trial) moment() moment {
-	at := moment{now: t.now, wall: storyWall + t.now, dice: uint64(t.draw()) << 56, lease: -1}
+	at := moment{now: t.now, wall: storyWall + t.now, dice: uint64(t.draw()) << 56, lease: -1, group: t.group}
 	if t.calm {
 		at.dice = 1 << 63
 	}
@@ -132,14 +183,15 @@ func (t *trial) step(m message) {
 	if t.trace != nil {
 		t.note("%s %s", stamp(t.now), brief(m))
 	}
-	unmarked := false
+	unmarked, shown := false, t.shown
 	for _, e := range t.machine.step(t.moment(), m, nil) {
-		if t.trace != nil {
+		if t.trace != nil && !forGroup(e) {
 			t.note("      %s", describe(e))
 		}
 		t.perform(e, &unmarked)
 	}
 	t.check()
+	t.checkShown(shown, m)
 }
 
 // note writes a line of the trace.
@@ -162,18 +214,33 @@ func (t *trial) perform(e effect, unmarked *bool) {
 		t.giveUp()
 		t.load, t.question = true, e
 	case save:
+		if t.set.reader && t.machine.work.purpose != forLogin && !t.machine.work.unsaved {
+			t.fail("a reader writes %s", describeSnapshot(e.snapshot))
+		}
 		if e.fenced && !t.machine.set.leased {
 			t.fail("a fenced save in a world without leases")
 		}
 		t.giveUp()
 		t.save, t.write = true, e
 	case lock:
-		if t.lease != 0 || t.locking && (e.early || !t.lockEarly) {
+		first := !e.early && !e.suspected
+		if t.lease != 0 || t.locking && (!first || t.lockFirst) {
 			t.fail("a lock while the lease is held or waited for")
 		}
-		t.locking, t.lockEarly = true, e.early
+		if t.set.reader {
+			t.fail("a reader takes the lease")
+		}
+		t.locking, t.lockFirst = true, first
 	case unlock:
 		t.locking, t.lease = false, 0
+	case begun:
+		switch {
+		case t.now < t.group.until:
+			t.fail("a renewal begins %v before its group may", time.Duration(t.group.until-t.now))
+		case e.suspected && len(t.retries) == 0 && t.now < t.group.suspects:
+			t.fail("a suspected renewal begins %v before others of its group may", time.Duration(t.group.suspects-t.now))
+		}
+		t.begun = true
 	case queue:
 		t.queued = true
 	case yield:
@@ -191,6 +258,7 @@ func (t *trial) perform(e effect, unmarked *bool) {
 		t.reply(e)
 	case event:
 		*unmarked = *unmarked || e.Kind == EventUnmarked
+		t.healed = (t.healed || e.Kind == EventRefreshed && t.stored.Suspicion.IsZero()) && e.Kind != EventAdopted
 		if e.Err != nil {
 			_ = e.Err.Error() // no typed nil
 		}
@@ -216,6 +284,7 @@ func (t *trial) apply(w save) error {
 	if w.snapshot.Revision != w.expect+1 {
 		t.fail("revision %d is to replace %d", w.snapshot.Revision, w.expect)
 	}
+	t.checkWrite(w.snapshot)
 	if w.snapshot.Login < t.stored.Login || w.snapshot.Login == t.stored.Login && w.snapshot.Generation < t.stored.Generation {
 		t.fail("(%d, %d) overwrites the newer (%d, %d)", w.snapshot.Login, w.snapshot.Generation, t.stored.Login, t.stored.Generation)
 	}
@@ -224,8 +293,53 @@ func (t *trial) apply(w save) error {
 			delete(t.sent, r.Reveal()) // our answer wins over a sibling's mark
 		}
 	}
-	t.stored = *w.snapshot
+	if s := t.sent[w.snapshot.Token.RefreshToken.Reveal()]; s != nil && t.refusedUs(w.snapshot) && w.snapshot.Mark.IsZero() {
+		s.refused = true // after a restart too
+	}
+	t.put(*w.snapshot)
 	return nil
+}
+
+// put replaces what is stored.
+func (t *trial) put(s Snapshot) {
+	if !s.RetryAt.Equal(t.stored.RetryAt) {
+		t.retrySince = t.now
+	}
+	t.stored = s
+}
+
+// refusedUs reports whether the snapshot holds a refusal of our asker.
+func (t *trial) refusedUs(s *Snapshot) bool {
+	return slices.ContainsFunc(s.Refusals, func(r Refusal) bool { return r.Asker == t.set.asker })
+}
+
+// lineageOf tells from which login a token comes. One with a refresh token is known by that.
+func (t *trial) lineageOf(token *Token) int { return t.lineages[lineageKey(token)] }
+
+func lineageKey(token *Token) string {
+	if token.RefreshToken.IsZero() {
+		return token.AccessToken.Reveal()
+	}
+	return token.RefreshToken.Reveal()
+}
+
+// descends notes that a token comes from the same login as parent; nil: from its own.
+func (t *trial) descends(token, parent *Token) {
+	if parent != nil && t.lineageOf(parent) > 0 {
+		t.lineages[lineageKey(token)] = t.lineageOf(parent)
+		return
+	}
+	t.lineage++
+	t.lineages[lineageKey(token)] = t.lineage
+}
+
+// forGroup reports whether an effect is for the group alone, and in no trace.
+func forGroup(e effect) bool {
+	switch e.(type) {
+	case begun, told:
+		return true
+	}
+	return false
 }
 
 // brief writes a message for the trace.

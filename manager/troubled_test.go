@@ -128,7 +128,7 @@ func (s *troubled) stageOf(w manager.Write) stage {
 	switch stored := s.shelf.get(w.Name); {
 	case !w.Snapshot.Mark.IsZero():
 		return atMark
-	case !w.Snapshot.Refusal.IsZero():
+	case len(w.Snapshot.Refusals) > 0:
 		return atRefusal
 	case w.Snapshot.Generation > stored.Generation, w.Snapshot.Generation == s.newest:
 		s.newest = w.Snapshot.Generation

@@ -1,5 +1,7 @@
 package manager
 
+import "slices"
+
 // write carries out a save of P i, as the store's engine does. A login may
 // change the family, nothing else may.
 func (u *universe) write(i int, w *save, login bool) error {
@@ -22,8 +24,10 @@ func (u *universe) write(i int, w *save, login bool) error {
 	if u.naive != "delete" && (s.Login < u.stored.Login || s.Login == u.stored.Login && s.Generation < u.stored.Generation) {
 		u.fail("P%d overwrites (%d, %d) with (%d, %d)", i, u.stored.Login, u.stored.Generation, s.Login, s.Generation)
 	}
-	if !s.Refusal.IsZero() && !u.families[f].dead && index == u.families[f].newest {
-		u.fail("P%d declares a living login dead", i)
+	for _, refused := range s.Refusals {
+		if u.right(refused.Asker) && !u.families[f].dead && index == u.families[f].newest {
+			u.fail("P%d declares a living login dead", i)
+		}
 	}
 	if u.naive == "no mark" {
 		s.Mark = Mark{}
@@ -36,12 +40,26 @@ func (u *universe) write(i int, w *save, login bool) error {
 	return nil
 }
 
+// right reports whether the server refuses an asker nothing for its own sake.
+func (u *universe) right(asker uint64) bool {
+	for i := range u.procs {
+		if u.askers[i] == asker && u.wrong[i] {
+			return false
+		}
+	}
+	return true
+}
+
 // serve is the authorization server: a refresh token works once, and reuse
 // revokes its family.
 func (u *universe) serve(r *request) {
 	r.processed = true
 	f := &u.families[r.family]
 	switch {
+	case u.wrong[r.from]:
+	case r.login:
+		u.logins++
+		r.family, r.answer = u.logins, 1
 	case f.dead:
 	case r.index == f.newest:
 		f.newest++
@@ -79,6 +97,10 @@ func (u *universe) settled() {
 			u.fail("P%d has (%d, %d), which is not stored", i, m.token.login, m.token.generation)
 		}
 	}
+	shown := slices.ContainsFunc(u.procs, func(p process) bool { return p.machine.published })
+	if !u.stored.Suspicion.IsZero() && !shown && u.current > 0 && !u.strayed && !u.families[u.current].dead {
+		u.fail("a suspicion stays")
+	}
 	if f, _ := read(&u.stored.Token); f != u.current {
 		u.fail("the login of family %d is lost", u.current)
 	}
@@ -96,6 +118,15 @@ func (u *universe) switchOff(i int) {
 	switch u.naive {
 	case "no quiet time":
 		w.quiet = 0
+	case "answered retried at once":
+		if w.mark.Answered {
+			w.quiet, w.retry = 0, 0
+		}
+	case "refusal binds all askers":
+		for r := range w.refusals {
+			w.refusals = slices.Clone(w.refusals)
+			w.refusals[r].Asker = u.askers[i]
+		}
 	case "drop the answer": // whenever another write came between
 		if w.purpose == forStateCheck {
 			w.next, w.unsaved = nil, false

@@ -26,7 +26,7 @@ func keyOf(u *universe, buffer *[]byte) key {
 	k := keyer{u, (*buffer)[:0]}
 	k.snapshot(&u.stored)
 	b := u.budget
-	k.add(byte(u.lease), u.current, u.logins, byte(b.crash), byte(b.giveUp), byte(b.drop), byte(b.fail), byte(b.unclear), byte(b.late), byte(b.blind), byte(b.steal), byte(b.news))
+	k.add(byte(u.lease), u.current, u.logins, byte(b.crash), byte(b.giveUp), byte(b.drop), byte(b.fail), byte(b.unclear), byte(b.late), byte(b.blind), byte(b.steal), byte(b.news), byte(b.trouble), byte(b.odd))
 	k.flags(u.strayed)
 	for _, f := range u.families {
 		k.add(f.newest)
@@ -53,7 +53,7 @@ func keyOf(u *universe, buffer *[]byte) key {
 	}
 	for _, r := range u.requests {
 		k.add('R', byte(r.from), byte(r.attempt), r.family, r.index, r.answer)
-		k.flags(r.guarded, r.waiting, r.processed, r.dropped)
+		k.flags(r.guarded, r.waiting, r.processed, r.dropped, r.login)
 	}
 	*buffer = k.b
 	return key(maphash.Bytes(keySeed, k.b))
@@ -91,9 +91,15 @@ func (k *keyer) time(at int64) {
 	case at <= k.u.now:
 		k.add(2)
 	default:
-		ms := (at - k.u.now) / int64(time.Millisecond)
-		k.add(3, byte(ms), byte(ms>>8))
+		k.add(3)
+		k.span(time.Duration(at - k.u.now))
 	}
+}
+
+// span writes a duration down, in milliseconds.
+func (k *keyer) span(d time.Duration) {
+	ms := d / time.Millisecond
+	k.add(byte(ms), byte(ms>>8), byte(ms>>16), byte(ms>>24))
 }
 
 func (k *keyer) text(err error) {
@@ -112,14 +118,40 @@ func (k *keyer) save(s *save) {
 
 func (k *keyer) mark(m *Mark) {
 	k.add(m.Owner[0], m.Owner[1], byte(m.Attempt), byte(m.Login), byte(m.Generation))
-	k.flags(m.Guarded)
+	k.flags(m.Guarded, m.Answered)
+	if m.Answered {
+		k.span(m.Limit)
+	}
+}
+
+func (k *keyer) suspicion(s *Suspicion) {
+	k.add(byte(s.Answers))
+	if !s.IsZero() {
+		k.span(s.Last.Sub(s.Since))
+		k.span(time.Duration(storyWall + k.u.now - s.Last.UnixNano()))
+	}
+}
+
+func (k *keyer) refusals(all []Refusal) {
+	for _, r := range all {
+		k.add(byte(r.Asker))
+		k.flags(r.Lost)
+	}
+	k.add(255)
 }
 
 func (k *keyer) snapshot(s *Snapshot) {
 	k.token(&s.Token)
 	k.add(byte(s.Login), byte(s.Generation))
 	k.mark(&s.Mark)
-	k.flags(s.Refusal.IsZero(), s.Refusal.Lost)
+	k.refusals(s.Refusals)
+	k.suspicion(&s.Suspicion)
+	if at := s.RetryAt; at.IsZero() {
+		k.add(0)
+	} else {
+		k.add(1)
+		k.time(at.UnixNano() - storyWall)
+	}
 }
 
 // encoded are the fields of machine and work that machine writes down; skipped
@@ -127,9 +159,9 @@ func (k *keyer) snapshot(s *Snapshot) {
 // and what only Idle, expiry, a limit of the store or Release use.
 const (
 	encoded = " token work revision usable due attempt phase loaded published source" +
-		" waiters controls login purpose leased early forRejection overdue brokenOff sentAt parent next nextMark mark ownerless quiet refusal" +
-		" failure final failures doubts retry born quick fruitless barren barrenUntil unsaved unstored dirty saves saveRetry loads heard late "
-	skipped = " name set read op parked dying limit saveErr hung sentWall loadRetry loadErr leaving lastTry "
+		" waiters controls login purpose leased early forRejection overdue brokenOff sentAt parent next nextMark mark ownerless quiet quietUsable refusals barred suspicion suspectDue" +
+		" failure final failures misconfigured retry after forced forces forcedUntil born quick fruitless barren barrenUntil unsaved unstored dirty saves saveRetry loads heard late "
+	skipped = " name set read op parked dying limit saveErr hung heeded waitOut spoiled failedAt resolved outcome sentWall loadRetry loadErr leaving lastTry "
 )
 
 func (k *keyer) machine(m *machine) {
@@ -144,9 +176,11 @@ func (k *keyer) machine(m *machine) {
 		return
 	}
 	k.flags(w.leased, w.early, w.forRejection, w.overdue, w.ownerless, w.final, w.unsaved, w.dirty)
-	k.flags(w.brokenOff, w.unstored != nil, w.late != nil, w.refusal.IsZero(), w.refusal.Lost, w.born == 0, w.heard > m.revision)
-	k.add(byte(w.purpose), byte(w.doubts), byte(w.quick), byte(w.fruitless), byte(w.barren), byte(w.failures), byte(w.saves), byte(w.loads), byte(len(w.waiters)), byte(len(w.controls)))
+	k.flags(w.brokenOff, w.unstored != nil, w.late != nil, m.refusal().IsZero(), m.refusal().Lost, w.born == 0, w.heard > m.revision)
+	k.add(byte(w.purpose), byte(w.misconfigured), byte(w.forces), byte(w.quick), byte(w.fruitless), byte(w.barren), byte(w.failures), byte(w.saves), byte(w.loads), byte(len(w.waiters)), byte(len(w.controls)))
+	k.suspicion(&w.suspicion)
 	for _, c := range w.waiters {
+		k.flags(c.retry, c.patient)
 		k.token(c.rejected)
 	}
 	for _, c := range w.controls {
@@ -165,12 +199,19 @@ func (k *keyer) machine(m *machine) {
 	if m.phase == sending {
 		k.time(m.refreshLimit())
 	}
+	k.flags(w.barred != nil, w.forced)
+	k.refusals(w.refusals)
 	k.time(w.quiet)
+	k.time(w.quietUsable)
+	k.time(w.suspectDue)
+	k.time(w.after)
+	k.time(w.forcedUntil)
 	k.time(w.retry)
 	k.time(w.barrenUntil)
 	k.time(w.saveRetry)
 	if f := w.failure; f != nil {
-		k.flags(f.Lost, f.RetryAt.IsZero())
+		k.add(f.Class[0], f.Class[1])
+		k.flags(f.Lost, f.RetryAt.IsZero(), f.Since.IsZero(), f.obstacle())
 	}
 }
 

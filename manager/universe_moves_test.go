@@ -37,11 +37,13 @@ const (
 	moveBlind                   // the store cannot be read
 	moveSteal                   // the lease expires
 	moveNews                    // somebody is told of a write
+	moveTrouble                 // a request is answered in a way that decides nothing
+	moveOdd                     // the server refuses a request in words that are not known
 )
 
 func (m move) String() string {
 	return fmt.Sprintf("%s %d", [...]string{"ask", "control", "load", "save", "saved", "lock", "serve", "answer", "tick", "time passes", "time-out", "",
-		"CRASH", "GIVE UP", "DROP", "FAIL", "UNCLEAR", "LATE", "LANDS", "BLIND", "LEASE LOST", "news"}[m.kind], m.at)
+		"CRASH", "GIVE UP", "DROP", "FAIL", "UNCLEAR", "LATE", "LANDS", "BLIND", "LEASE LOST", "news", "TROUBLE", "ODD"}[m.kind], m.at)
 }
 
 // moves lists what may happen next.
@@ -61,6 +63,8 @@ func (u *universe) moves(to []move) []move {
 		add(moveEnd, i, r.dropped)
 		add(moveGiveUp, i, b.giveUp > 0 && r.waiting && !r.dropped)
 		add(moveDrop, i, b.drop > 0 && onTheWay)
+		add(moveTrouble, i, b.trouble > 0 && r.waiting && !r.dropped)
+		add(moveOdd, i, b.odd > 0 && onTheWay && r.waiting)
 	}
 	for i := range u.procs {
 		p := &u.procs[i]
@@ -134,7 +138,7 @@ func (u *universe) make(m move) {
 		p := &u.procs[i]
 		p.asks--
 		p.open = true
-		u.step(i, ask{1, p.rejected, !u.hasty})
+		u.step(i, ask{1, p.rejected, !u.hasty && !u.readers[i]})
 	case moveControl:
 		p := &u.procs[i]
 		p.controlling = true
@@ -167,8 +171,11 @@ func (u *universe) make(m move) {
 		u.step(i, locked{})
 	case moveServe:
 		u.serve(&u.requests[i])
-	case moveAnswer, moveEnd, moveGiveUp:
-		lossy = m.kind == moveGiveUp
+	case moveOdd:
+		u.budget.odd--
+		u.requests[i].processed, u.requests[i].answer = true, oddAnswer
+	case moveAnswer, moveEnd, moveGiveUp, moveTrouble:
+		lossy = m.kind == moveGiveUp || m.kind == moveTrouble
 		u.answer(i, m.kind)
 	case moveDrop:
 		u.budget.drop--
@@ -237,11 +244,14 @@ func (u *universe) tidy() {
 
 // control logs in, which begins a new family, or out.
 func (u *universe) control(i int) {
-	if u.controls[i][u.procs[i].controls] == 'i' {
+	switch u.controls[i][u.procs[i].controls] {
+	case 'i':
 		u.logins++
 		u.step(i, install{2, coin(u.logins, 1)})
-	} else {
+	case 'f':
 		u.step(i, forget{2})
+	case 'r':
+		u.step(i, retry{2})
 	}
 	u.procs[i].controls++
 }
@@ -279,13 +289,22 @@ func (u *universe) answer(i int, how moveKind) {
 	case how == moveGiveUp:
 		u.budget.giveUp--
 	case how == moveEnd:
+	case how == moveTrouble:
+		u.budget.trouble--
+		if answer.err = Answered(errLostAnswer); u.naive == "answered clears the mark" {
+			answer.err = NotSent(errLostAnswer)
+		}
+	case r.answer == oddAnswer:
+		if answer.err = LoginSuspected(errors.New("odd")); u.naive == "suspicion becomes final" {
+			answer.err = LoginRequired(errors.New("odd"))
+		}
 	case r.answer == 0:
 		answer.err = LoginRequired(errors.New("invalid_grant"))
 	default:
 		answer.token, answer.err = coin(r.family, r.answer), nil
 	}
 	if u.naive == "retry at once" && answer.err == errLostAnswer {
-		answer.err = Unspent(errLostAnswer)
+		answer.err = NotSent(errLostAnswer)
 	}
 	from := int(r.from)
 	if u.naive == "unlock first" && answer.err == nil && u.lease == r.from {

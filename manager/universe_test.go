@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -36,7 +37,10 @@ type rules struct {
 	leasing  leasing
 	sets     [3][4]settings // by process and incarnation
 	renewals byte
-	controls [3]string // of each process: i Install, f Forget
+	controls [3]string // of each process: i Install, f Forget, r Retry
+	askers   [3]uint64 // of each process
+	wrong    [3]bool   // its asker is one to whom the server refuses every refresh token
+	readers  [3]bool   // it has no Refresher
 	naive    string
 	start    budget
 	procs    int
@@ -57,6 +61,9 @@ const (
 // budget is how often each adversity may happen.
 type budget struct {
 	crash, giveUp, drop, fail, unclear, late, blind, steal, news int8
+
+	trouble int8 // an answer that decides nothing, whatever became of the request
+	odd     int8 // a refusal in words that are not known
 }
 
 type family struct {
@@ -100,9 +107,13 @@ type request struct {
 	guarded   bool
 	waiting   bool // its sender has not given it up
 	processed bool
-	answer    byte // the new index, 0: refused
+	answer    byte // the new index, 0: refused, oddAnswer
 	dropped   bool
+	login     bool // by Retry after a logout: it begins a family
 }
+
+// oddAnswer is a refusal in words that are not known; nothing was spent.
+const oddAnswer = 255
 
 func (r *rules) universe() *universe {
 	u := &universe{rules: r, now: 1, lease: -1, budget: r.start, logins: 1, current: 1}
@@ -123,6 +134,7 @@ func (u *universe) boot(i int) {
 	if set.world == nil {
 		set.world = &world{owner: [16]byte{byte(i + 1), p.incarnation}, durable: true, leased: !u.alone}
 		set.policy.FailClosed = u.closed
+		set.asker, set.reader = u.askers[i], u.readers[i] && u.naive != "reader refuses"
 	}
 	p.machine = newMachine("demo", set)
 	p.locking, p.queued, p.load, p.save, p.answered, p.last = false, false, false, nil, false, nil
@@ -195,7 +207,7 @@ func (u *universe) step(i int, m message) {
 	}
 	p.unstored = p.machine.work != nil && p.machine.work.unstored != nil
 	for _, e := range p.machine.step(at, m, nil) {
-		if u.trace != nil {
+		if u.trace != nil && !forGroup(e) {
 			u.note("       %s", describe(e))
 		}
 		u.perform(i, e)
@@ -214,9 +226,15 @@ func (u *universe) perform(i int, e effect) {
 		p.load, p.save, p.answered = true, nil, false
 	case save:
 		w := p.machine.work
+		if p.machine.set.reader && w.purpose != forLogin && !w.unsaved {
+			u.fail("P%d, a reader, writes", i)
+		}
 		p.load, p.save, p.answered = false, &e, false
-		p.login = w.purpose == forLogin || w.unstored != nil
+		p.login = w.purpose == forLogin || w.unstored != nil || w.next != nil && p.machine.loggedOut()
 	case lock:
+		if p.machine.set.reader {
+			u.fail("P%d, a reader, takes the lease", i)
+		}
 		p.locking = true
 	case unlock:
 		p.locking = false
@@ -232,6 +250,9 @@ func (u *universe) perform(i int, e effect) {
 	case publish:
 		u.publish(i, e.token)
 	case reply:
+		if f, _ := read(p.machine.token); errors.Is(e.err, ErrLoginRequired) && f > 0 && f == u.current && !u.wrong[i] && !u.readers[i] && !u.families[f].dead {
+			u.fail("P%d is told that a living login is dead", i)
+		}
 		if e.ticket == 1 {
 			p.open = false
 			p.rejected = p.last
@@ -248,12 +269,20 @@ func (u *universe) send(i int, e refresh) {
 			u.fail("P%d sends while P%d waits for an answer", i, r.from)
 		}
 	}
+	if u.procs[i].machine.set.reader {
+		u.fail("P%d, a reader, sends", i)
+	}
 	f, index := read(e.prev)
-	if f == 0 {
+	login := f == 0 && u.controls[i] != "" && strings.Contains(u.controls[i], "r")
+	if f == 0 && !login {
 		u.fail("P%d logs in by itself, after a logout", i)
 	}
 	u.requests = append(u.requests, request{from: int8(i), attempt: e.attempt, family: f, index: index,
-		guarded: u.procs[i].machine.work.mark.Guarded, waiting: true})
+		guarded: u.procs[i].machine.work.mark.Guarded, waiting: true, login: login})
+	if u.readers[i] { // as processes without a Refresher once did
+		r := &u.requests[len(u.requests)-1]
+		r.processed, r.answer = true, 0
+	}
 }
 
 // publish may only go forward, and only what is stored or known to be unsaved. A

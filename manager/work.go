@@ -1,11 +1,23 @@
 package manager
 
+import (
+	"slices"
+	"time"
+)
+
 // work is the state of a credential about which something is going on.
 type work struct {
 	waiters  []waiter
 	controls []control // Install and Forget, first come first served
 
 	login *Token // what the first of them installs, while it is being saved
+
+	// Retry: an attempt that somebody asked for on purpose.
+	forced      bool  // it is still to be sent
+	forces      int   // sent in a row, without a success
+	forcedUntil int64 // no other is sent before that
+	resolved    bool  // its outcome is known: outcome, or the current token
+	outcome     error
 
 	// The outstanding load or save.
 	purpose purpose
@@ -14,7 +26,7 @@ type work struct {
 
 	// The renewal.
 	leased       bool  // we hold the lease
-	early        bool  // queued behind callers in need
+	early        bool  // it waits behind callers in need
 	forRejection bool  // begun because the token was rejected
 	overdue      bool  // sending, past its time limit
 	hung         bool  // and it has been said
@@ -27,15 +39,24 @@ type work struct {
 	nextMark     Mark       // while it is being saved
 
 	// What stands in the way of the next one.
-	mark      Mark  // stored and unresolved, or that of the running attempt
-	ownerless bool  // it was there when we held the lease: nobody will send under it
-	quiet     int64 // no guarded try before that
-	refusal   Refusal
-	failure   *RefreshError // the last, until a refresh succeeds
-	final     bool          // patience does not help against it
-	failures  int           // in a row
-	doubts    int           // refusals for an unknown reason, in a row
-	retry     int64         // no attempt before that
+	mark          Mark  // stored and unresolved, or that of the running attempt
+	ownerless     bool  // it was there when we held the lease: nobody will send under it
+	quiet         int64 // no guarded try before that
+	quietUsable   int64 // nor before that while a token is usable; of an answered mark only
+	refusals      []Refusal
+	barred        *RefreshError // refused where no refresh token was sent: nothing is stored
+	suspicion     Suspicion
+	suspectDue    int64         // when we would ask again for our own part
+	failure       *RefreshError // the last, until a refresh succeeds
+	final         bool          // patience does not help against it
+	failures      int           // in a row
+	failedAt      int64         // machine time of the last of them that was sent
+	misconfigured int           // of class configuration, in a row
+	retry         int64         // no attempt before that, by our own back-off
+	after         int64         // nor before that, by the server's Retry-After
+	heeded        time.Time     // the stored one that after was made of
+	waitOut       bool          // callers wait for retry: it is a second away
+	spoiled       error         // what is wrong with the access token of next
 
 	// Rejections that renewing does not mend.
 	born        int64 // when a renewal for a rejection brought the token; 0: otherwise, or a replay was accepted
@@ -64,6 +85,12 @@ type waiter struct {
 	ticket   ticket
 	rejected *Token
 	patient  bool // it waits through back-off
+	retry    bool // it wants the outcome of an attempt, not a token
+}
+
+// asked reports whether a caller waits for a token. One of Retry waits for an attempt.
+func (w *work) asked() bool {
+	return slices.ContainsFunc(w.waiters, func(c waiter) bool { return !c.retry })
 }
 
 // doing gives the work, made where there is none.
@@ -81,8 +108,8 @@ func (m *machine) doing() *work {
 func (m *machine) settle() {
 	w := m.work
 	if w == nil || m.phase != resting || w.purpose != forNothing || w.leased || w.unsaved || w.dirty || w.leaving != nil ||
-		len(w.waiters)+len(w.controls) > 0 || !w.mark.IsZero() || !w.refusal.IsZero() || w.failure != nil ||
-		w.retry > 0 || w.loadErr != nil || w.next != nil || w.born != 0 || w.fruitless+w.barren != 0 || w.heard > m.revision {
+		len(w.waiters)+len(w.controls) > 0 || !w.mark.IsZero() || len(w.refusals) > 0 || w.barred != nil || !w.suspicion.IsZero() ||
+		w.failure != nil || w.retry > 0 || w.after > 0 || w.forced || w.forcedUntil > 0 || w.loadErr != nil || w.next != nil || w.born != 0 || w.fruitless+w.barren != 0 || w.heard > m.revision {
 		return
 	}
 	m.work = nil
