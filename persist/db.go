@@ -68,7 +68,7 @@ func (db *DB) Close() error {
 	return nil
 }
 
-// Load gives the snapshots of names, all as of one moment.
+// Load returns the snapshots of names, all as of one moment.
 func (db *DB) Load(ctx context.Context, names []string) ([]manager.Snapshot, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

@@ -24,7 +24,7 @@ import (
 func TestScenario17DamagedRecord(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "tokens.db")
 	storeOf(t, path, 6)
-	newer := []byte("\x03\x00a body that nobody can read yet") // version 3, whole
+	newer := []byte("\xff\x00a body that nobody can read yet") // version 255, whole
 	newer = binary.LittleEndian.AppendUint32(newer, crc32.Checksum(newer, crc32.MakeTable(crc32.Castagnoli)))
 	surgery(t, path, func(tx *bbolt.Tx) error {
 		tokens := tx.Bucket([]byte("tokenactor/1"))

@@ -64,7 +64,7 @@
 //  1. The file is open while it is read or written, one process at a time, each in
 //     its turn. A call waits as long as its context lets it, but no more than about
 //     5 s (Open: 1 s) behind a process that does not move: ErrLocked, which names it.
-//  2. DB.Locker gives leases: one lock of the kernel for each credential. A lease is
+//  2. DB.Locker makes leases: one lock of the kernel for each credential. A lease is
 //     free at the moment when its process ends, by kill -9 too. Remaining is
 //     negative: it is never lost while its process lives.
 //  3. DB.Watch tells of the writes of others within about 300 ms. A Manager finds
@@ -116,4 +116,8 @@
 // time has the file open. It lies on a local file system that knows hard links (a
 // new file appears under its name whole, by a link, or not at all). bbolt has no
 // checksum for its pages: a bit that flips within a stored name hides that record.
+//
+// Processes of an earlier release that share the store, or a return to one, find
+// record.ErrNewer for the credentials whose snapshots have fields that it does not know
+// (see Versions in package record). Stop or upgrade all of them first.
 package persist

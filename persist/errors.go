@@ -43,7 +43,7 @@ func (d *damages) add(name string, err error) {
 	*d = append(*d, &manager.NameError{Name: name, Err: err})
 }
 
-// join gives err, which ended the call, together with what was gathered.
+// join returns err, which ended the call, together with what was gathered.
 func (d damages) join(err error) error {
 	if len(d) == 0 {
 		return err // as it is: a caller may compare it with what it returned itself

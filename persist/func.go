@@ -38,7 +38,7 @@ import (
 //   - Mending. A damaged record is an error of its name until somebody removes it;
 //     Options.Quarantine is of DB.
 type Func struct {
-	// LoadFunc gives the record last saved under name. Where there is none it
+	// LoadFunc returns the record last saved under name. Where there is none it
 	// returns no bytes, or an error that is fs.ErrNotExist. Required.
 	LoadFunc func(ctx context.Context, name string) ([]byte, error)
 
@@ -60,7 +60,7 @@ type Func struct {
 
 	// Sealer seals the records, so that whoever can read the row or the file
 	// does not have the tokens; record.NewSealer makes one. Nil: they are
-	// stored as they are, and LoadFunc may give what record.Append made.
+	// stored as they are, and LoadFunc may return what record.Append made.
 	Sealer *record.Sealer
 
 	mu        sync.Mutex

@@ -183,7 +183,7 @@ func (s tellingStore) Save(ctx context.Context, writes []manager.Write) []error 
 			s.v.say("guarded", w.Name, refresh)
 		case !w.Snapshot.Mark.IsZero():
 			s.v.say("marked", w.Name, refresh)
-		case w.Snapshot.Refusal.IsZero() && refresh != "":
+		case len(w.Snapshot.Refusals) == 0 && refresh != "":
 			s.v.say("saved", w.Name, refresh)
 		}
 	}

@@ -321,7 +321,7 @@ func (l *lane) stored() map[string]remnant {
 	}
 	defer db.Close()
 	err = db.Scan(l.t.Context(), func(name string, s manager.Snapshot) error {
-		found[name] = remnant{s.Token.RefreshToken.Reveal(), !s.Mark.IsZero(), !s.Refusal.IsZero()}
+		found[name] = remnant{s.Token.RefreshToken.Reveal(), !s.Mark.IsZero(), len(s.Refusals) > 0}
 		return nil
 	})
 	if err != nil {

@@ -22,7 +22,7 @@ const (
 	leasePauseLast  = 250 * time.Millisecond
 )
 
-// Locker gives the leases of a store in shared mode, and nil otherwise. A
+// Locker returns the leases of a store in shared mode, and nil otherwise. A
 // manager.Manager finds it by itself.
 //
 // A lease is the kernel's lock of a file beside the store's, one for each

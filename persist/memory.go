@@ -20,7 +20,7 @@ type Memory struct {
 
 var _ manager.Store = (*Memory)(nil)
 
-// Load gives the snapshots of names.
+// Load returns the snapshots of names.
 func (m *Memory) Load(ctx context.Context, names []string) ([]manager.Snapshot, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

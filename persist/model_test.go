@@ -168,7 +168,7 @@ func (p *play) snapshot() manager.Snapshot {
 	p.written++
 	s := token(fmt.Sprint("access ", p.written))
 	s.Login, s.Generation = uint64(p.n(3)), uint64(p.n(256))
-	what := p.n(16)
+	what := p.n(32)
 	if what&1 != 0 {
 		s.Token.RefreshToken = manager.NewSecret(fmt.Sprint("refresh ", p.written))
 		s.Token.Extra = map[string]manager.Secret{"id_token": manager.NewSecret(string(make([]byte, 64*p.n(256))))}
@@ -177,9 +177,16 @@ func (p *play) snapshot() manager.Snapshot {
 		s.Mark = manager.Mark{Owner: [16]byte{1}, Attempt: uint64(p.written), At: time.Unix(int64(p.written), 0).UTC(), Limit: time.Second}
 	}
 	if what&4 != 0 {
-		s.Refusal = manager.Refusal{At: time.Unix(int64(p.written), 1).UTC(), Reason: "refused"}
+		for i := range 1 + p.n(manager.MaxRefusals) {
+			s.Refusals = append(s.Refusals, manager.Refusal{Asker: uint64(i), At: time.Unix(int64(p.written), 1).UTC(), Reason: "refused"})
+		}
 	}
-	if what == 8 {
+	if what&16 != 0 {
+		at := time.Unix(int64(p.written), 2).UTC()
+		s.Asked, s.RetryAt, s.Token.RefreshIn = uint64(p.written), at, time.Minute
+		s.Suspicion = manager.Suspicion{Since: at, Last: at, Answers: uint32(p.written), Reason: "suspected"}
+	}
+	if what&15 == 8 {
 		s.Token = manager.Token{} // a tombstone
 	}
 	return s

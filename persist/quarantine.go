@@ -63,11 +63,11 @@ func (o *Options) openOrMove(path string) (*DB, error) {
 	}
 }
 
-// Quarantined gives the path to which Open moved a damaged file, "" if it did
+// Quarantined returns the path to which Open moved a damaged file, "" if it did
 // not. The store then began empty.
 func (db *DB) Quarantined() string { return db.quarantined }
 
-// moveAway renames the damaged file at path, and gives its new name; "" if another
+// moveAway renames the damaged file at path, and returns its new name; "" if another
 // process was faster.
 //
 // Of several processes that find the damage at once, one moves the file; no other
@@ -120,7 +120,7 @@ func rename(path string) (string, error) {
 	return aside, nil
 }
 
-// decode gives the snapshot of a stored record. With Quarantine a damaged one
+// decode returns the snapshot of a stored record. With Quarantine a damaged one
 // counts as none, Revision 0: Save moves it aside.
 func (db *DB) decode(name string, stored []byte) (manager.Snapshot, error) {
 	s, err := db.sealer.Decode(name, stored)

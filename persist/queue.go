@@ -62,7 +62,7 @@ func (q *queue) put(c *call) {
 	q.calls = append(q.calls, c)
 }
 
-// take gives all calls.
+// take returns all calls.
 func (q *queue) take() []*call {
 	q.mu.Lock()
 	defer q.mu.Unlock()

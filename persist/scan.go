@@ -69,7 +69,7 @@ type found struct {
 	err      error
 }
 
-// each calls f with every snapshot that fetch gives: some records at a time, none when
+// each calls f with every snapshot that fetch returns: some records at a time, none when
 // there are no more, and with an error those before the damage. To take records apart is
 // most of a Scan's work: goroutines do it while f has those before.
 func (db *DB) each(ctx context.Context, f func(name string, s manager.Snapshot) error, fetch func([]stored) ([]stored, error)) error {

@@ -144,7 +144,7 @@ func (db *DB) update(ctx context.Context, f func(tx *bbolt.Tx, tokens *bbolt.Buc
 }
 
 // Reseal seals every record with Options.Key that is sealed with an old key, or
-// with AcceptUnsealed not at all, and gives their number. After it, without an
+// with AcceptUnsealed not at all, and returns their number. After it, without an
 // error, OldKeys and AcceptUnsealed can go. What a credential writes meanwhile is
 // not disturbed: snapshots and revisions stay as they are.
 //
@@ -195,7 +195,7 @@ func (db *DB) Reseal(ctx context.Context) (n int, err error) {
 }
 
 // resealSome goes over a thousand records from the key begin on: between such
-// steps others can write. It gives the key to go on from, nil: that was all.
+// steps others can write. It returns the key to go on from, nil: that was all.
 func (db *DB) resealSome(tokens *bbolt.Bucket, begin []byte) (n int, next []byte, bad damages, err error) {
 	const step = 1000
 	type pair struct{ key, sealed []byte }

@@ -93,7 +93,8 @@ func TestSealedFileShowsNoSecret(t *testing.T) {
 		s.Token.RefreshToken = manager.NewSecret(fmt.Sprintf("the refresh token %d", round))
 		s.Token.Type, s.Token.Scope = "SchemeOfItsOwn", "scope:of:its:own"
 		s.Token.Extra = map[string]manager.Secret{"the key of an extra": manager.NewSecret("the value of an extra")}
-		s.Refusal = manager.Refusal{At: time.Now(), Reason: "the reason of a refusal"}
+		s.Refusals = []manager.Refusal{{At: time.Now(), Reason: "the reason of a refusal"}}
+		s.Suspicion = manager.Suspicion{Since: time.Now(), Reason: "the reason of a suspicion"}
 		return s
 	}
 	content := func(o persist.Options) []byte {
@@ -112,7 +113,7 @@ func TestSealedFileShowsNoSecret(t *testing.T) {
 		return data
 	}
 	shown := func(data []byte) (found []string) {
-		texts := []string{"SchemeOfItsOwn", "scope:of:its:own", "the key of an extra", "the value of an extra", "the reason of a refusal", testKey(1).Reveal()}
+		texts := []string{"SchemeOfItsOwn", "scope:of:its:own", "the key of an extra", "the value of an extra", "the reason of a refusal", "the reason of a suspicion", testKey(1).Reveal()}
 		raw := sha256.Sum256([]byte{1})
 		texts = append(texts, string(raw[:]), string(raw[:8]))
 		for round := range 20 {

@@ -18,7 +18,7 @@ func (db *DB) commit(tx *bbolt.Tx) error {
 	err := tx.Commit()
 	if err != nil {
 		db.unsettled.Store(true)
-		_ = db.settle() // begin tries again, and gives the error
+		_ = db.settle() // begin tries again, and returns the error
 	}
 	return err
 }

@@ -137,7 +137,7 @@ func (db *DB) unshare() error {
 // lockFolder is where the locks are of the store at path.
 func lockFolder(path string) string { return path + ".locks" }
 
-// attend says, until what it gives is closed, that this process has the store
+// attend says, until what it returns is closed, that this process has the store
 // open, alone or with others. bbolt's lock does not say so in shared mode, where
 // it is held during sessions only.
 func attend(path string, alone bool) (lockFile, error) {

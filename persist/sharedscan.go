@@ -27,7 +27,7 @@ func (db *DB) scanShared(ctx context.Context, f func(name string, s manager.Snap
 	})
 }
 
-// portion copies the records that follow a name. With an error it gives those
+// portion copies the records that follow a name. With an error it returns those
 // before the damage.
 func (db *DB) portion(ctx context.Context, records []stored, after string) ([]stored, error) {
 	if err := ctx.Err(); err != nil {

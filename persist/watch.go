@@ -49,7 +49,7 @@ func (db *DB) Watch(ctx context.Context, f func(name string, revision uint64)) e
 	})
 }
 
-// tell calls f with the news after from, and gives the position of the last.
+// tell calls f with the news after from, and returns the position of the last.
 func (db *DB) tell(ctx context.Context, from position, f func(name string, revision uint64)) (position, error) {
 	tx, _, err := db.begin(ctx, false)
 	if err != nil {

@@ -117,7 +117,7 @@ func (s *session) lock(ctx context.Context) error {
 
 func (s *session) unlock() { <-s.turn }
 
-// get gives an etcd lease that lives for life from now at least.
+// get returns an etcd lease that lives for life from now at least.
 func (s *session) get(ctx context.Context, life time.Duration) (clientv3.LeaseID, error) {
 	if err := s.lock(ctx); err != nil {
 		return clientv3.NoLease, err

@@ -50,7 +50,7 @@ func (r *reach) close() {
 	r.wg.Wait()
 }
 
-// call gives the context for a call, which ends also when etcd is away. done ends it.
+// call returns the context for a call, which ends also when etcd is away. done ends it.
 func (r *reach) call(ctx context.Context) (_ context.Context, done func(), err error) {
 	r.once.Do(func() { r.wg.Go(r.watch) })
 	r.mu.Lock()

@@ -47,7 +47,7 @@ func (s *Store) decode(name string, kv *mvccpb.KeyValue) (manager.Snapshot, erro
 	return snapshot, nil
 }
 
-// pages calls f with all records as of one moment, and gives etcd's revision then.
+// pages calls f with all records as of one moment, and returns etcd's revision then.
 func (s *Store) pages(ctx context.Context, f func(name string, kv *mvccpb.KeyValue) error, options ...clientv3.OpOption) (revision int64, err error) {
 	key, end := s.key(""), clientv3.GetPrefixRangeEnd(s.key(""))
 	for {

@@ -79,7 +79,7 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// Locker gives the leases. A manager.Manager finds it by itself.
+// Locker returns the leases. A manager.Manager finds it by itself.
 func (s *Store) Locker() manager.Locker { return s.keeper }
 
 func (s *Store) key(name string) string      { return s.prefix + "record/" + name }
@@ -88,7 +88,7 @@ func (s *Store) leaseKey(name string) string { return s.prefix + "lease/" + name
 // batch is how many operations go into one transaction: etcd's own limit is 128.
 const batch = 100
 
-// Load gives the snapshots of names, a hundred in a round trip.
+// Load returns the snapshots of names, a hundred in a round trip.
 func (s *Store) Load(ctx context.Context, names []string) ([]manager.Snapshot, error) {
 	ctx, done, err := s.reach.call(ctx)
 	if err != nil {
@@ -130,7 +130,7 @@ func (s *Store) read(revision int64) {
 	}
 }
 
-// plain gives what ended a call, where that was ctx or the absence of etcd: the client's
+// plain returns what ended a call, where that was ctx or the absence of etcd: the client's
 // own error is a status of gRPC that errors.Is does not know.
 func plain(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); err != nil && errors.Is(cause, errAway) {

@@ -43,7 +43,7 @@ func (s *Store) Watch(ctx context.Context, f func(name string, revision uint64))
 	}
 }
 
-// enter gives the revision after which a Watch that begins may have news; 0: there was
+// enter returns the revision after which a Watch that begins may have news; 0: there was
 // no read. known: no other Watch has moved it.
 func (s *Store) enter() (since int64, known bool) {
 	s.mu.Lock()

@@ -8,7 +8,7 @@ import (
 	"example.com/tokenactor/manager"
 )
 
-// save saves writes and gives their errors, one each.
+// save saves writes and returns their errors, one each.
 func save(tb testing.TB, s manager.Store, writes ...manager.Write) []error {
 	tb.Helper()
 	errs := s.Save(tb.Context(), writes)
@@ -49,7 +49,7 @@ func load(tb testing.TB, s manager.Store, names ...string) []manager.Snapshot {
 	return snapshots
 }
 
-// scan gives all that Scan tells of. A name told twice is an error.
+// scan returns all that Scan tells of. A name told twice is an error.
 func scan(tb testing.TB, s manager.Store) map[string]manager.Snapshot {
 	tb.Helper()
 	all := make(map[string]manager.Snapshot)

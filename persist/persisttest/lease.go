@@ -28,7 +28,7 @@ var losing = []check{
 	{"lease lost", leaseLost},
 }
 
-// locker gives the leases of a handle.
+// locker returns the leases of a handle.
 func locker(tb testing.TB, store manager.Store) manager.Locker {
 	tb.Helper()
 	offers, ok := store.(interface{ Locker() manager.Locker })

@@ -226,7 +226,13 @@ func callersMemory(tb testing.TB, s *suite) {
 	if !reflect.DeepEqual(writes, given()) {
 		tb.Errorf("Save changed its argument")
 	}
-	writes[1].Snapshot.Token.Extra["user"] = manager.NewSecret("changed after Save")
+	change := func(s manager.Snapshot, when string) {
+		s.Token.Extra["user"] = manager.NewSecret("changed after " + when)
+		for i := range s.Refusals {
+			s.Refusals[i].Reason = "changed after " + when
+		}
+	}
+	change(writes[1].Snapshot, "Save")
 	clear(writes)
 	stored(tb, store, want)
 
@@ -235,12 +241,12 @@ func callersMemory(tb testing.TB, s *suite) {
 	if !reflect.DeepEqual(names, []string{"c", "b", "a"}) {
 		tb.Errorf("Load changed its argument to %q", names)
 	}
-	snapshots[1].Token.Extra["user"] = manager.NewSecret("changed after Load")
+	change(snapshots[1], "Load")
 	clear(snapshots)
 	clear(names)
 	stored(tb, store, want)
 
-	scan(tb, store)["b"].Token.Extra["user"] = manager.NewSecret("changed after Scan")
+	change(scan(tb, store)["b"], "Scan")
 	stored(tb, store, want)
 }
 

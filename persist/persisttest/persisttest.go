@@ -20,7 +20,7 @@ import (
 )
 
 // Store runs each check of the suite as a subtest, on an empty store that open
-// gives and closes by tb.Cleanup. Each check opens its own, so open may be
+// returns and closes by tb.Cleanup. Each check opens its own, so open may be
 // called often and its stores must not share names.
 func Store(t *testing.T, open func(tb testing.TB) manager.Store, options ...Option) {
 	t.Helper()
@@ -37,7 +37,7 @@ func Store(t *testing.T, open func(tb testing.TB) manager.Store, options ...Opti
 type Option func(*suite)
 
 // Reopen says that the store outlives the process. reopen ends the use of s, as
-// the end of the process would, and gives a store of the same content.
+// the end of the process would, and returns a store of the same content.
 func Reopen(reopen func(tb testing.TB, s manager.Store) manager.Store) Option {
 	return func(s *suite) {
 		s.reopen = reopen

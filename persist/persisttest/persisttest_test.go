@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"runtime"
 	"slices"
 	"strings"
@@ -34,6 +35,14 @@ func TestFindsFaults(t *testing.T) {
 		{"missing is an error", "missing"},
 		{"loads in the order of names", "missing"},
 		{"forgets RefreshExpiry", "round trip"},
+		{"forgets RefreshIn", "round trip"},
+		{"forgets Asked", "round trip"},
+		{"forgets RetryAt", "round trip"},
+		{"forgets suspicions", "round trip"},
+		{"forgets Answered", "round trip"},
+		{"keeps one refusal", "round trip"},
+		{"forgets Asker", "round trip"},
+		{"keeps the refusals of old", "round trip"},
 		{"keeps whole seconds", "round trip"},
 		{"joins the extras of old and new", "round trip"},
 		{"ignores Expect", "compare and swap"},
@@ -48,6 +57,7 @@ func TestFindsFaults(t *testing.T) {
 		{"ignores the context", "cancelled context"},
 		{"deletes at a tombstone", "tombstone"},
 		{"keeps the caller's map", "memory of the caller"},
+		{"keeps the caller's refusals", "memory of the caller"},
 		{"sorts the caller's slice", "memory of the caller"},
 		{"names are text", "odd names"},
 		{"ignores a lost lease", "lost lease"},
@@ -120,6 +130,29 @@ func TestFindsFaults(t *testing.T) {
 	})
 }
 
+// The checks prove that a field survives only if it is set in full.
+func TestFullSetsEveryField(t *testing.T) {
+	var check func(path string, v reflect.Value)
+	check = func(path string, v reflect.Value) {
+		switch {
+		case v.IsZero() && path != "Snapshot.Revision" && path != "Snapshot.Token.RefreshExpiresIn": // that of the write; not stored
+			t.Errorf("%s is not set", path)
+		case v.Kind() == reflect.Slice:
+			check(path+"[0]", v.Index(0))
+		case v.Kind() == reflect.Struct && v.Type() != reflect.TypeFor[time.Time]() && v.Type() != reflect.TypeFor[manager.Secret]():
+			for i := range v.NumField() {
+				if f := v.Type().Field(i); f.IsExported() {
+					check(path+"."+f.Name, v.Field(i))
+				}
+			}
+		}
+	}
+	check("Snapshot", reflect.ValueOf(full()))
+	if got := len(full().Refusals); got != manager.MaxRefusals {
+		t.Errorf("%d refusals, want %d", got, manager.MaxRefusals)
+	}
+}
+
 // A recorder is a testing.TB that notes failures in place of failing.
 type recorder struct {
 	testing.TB
@@ -188,6 +221,9 @@ func (s *faulty) key(name string) string {
 func (s *faulty) copy(from manager.Snapshot) manager.Snapshot {
 	if !s.has("keeps the caller's map") {
 		from.Token.Extra = maps.Clone(from.Token.Extra)
+	}
+	if !s.has("keeps the caller's refusals") {
+		from.Refusals = slices.Clone(from.Refusals)
 	}
 	return from
 }
@@ -327,6 +363,24 @@ func (s *faulty) store(w *manager.Write) {
 	switch {
 	case s.has("forgets RefreshExpiry"):
 		next.Token.RefreshExpiry = time.Time{}
+	case s.has("forgets RefreshIn"):
+		next.Token.RefreshIn = 0
+	case s.has("forgets Asked"):
+		next.Asked = 0
+	case s.has("forgets RetryAt"):
+		next.RetryAt = time.Time{}
+	case s.has("forgets suspicions"):
+		next.Suspicion = manager.Suspicion{}
+	case s.has("forgets Answered"):
+		next.Mark.Answered = false
+	case s.has("keeps one refusal"):
+		next.Refusals = next.Refusals[:min(1, len(next.Refusals))]
+	case s.has("forgets Asker"):
+		for i := range next.Refusals {
+			next.Refusals[i].Asker = 0
+		}
+	case s.has("keeps the refusals of old") && next.Refusals == nil:
+		next.Refusals = s.snapshots[key].Refusals
 	case s.has("keeps whole seconds"):
 		next.Token.Expiry = next.Token.Expiry.Truncate(time.Second)
 	case s.has("joins the extras of old and new"):

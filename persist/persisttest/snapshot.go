@@ -20,6 +20,7 @@ func full() manager.Snapshot {
 			Type:          "DPoP",
 			Expiry:        at,
 			ExpiresIn:     time.Hour,
+			RefreshIn:     50 * time.Minute,
 			RefreshExpiry: at.Add(720 * time.Hour),
 			Scope:         "read write",
 			Extra: map[string]manager.Secret{
@@ -29,9 +30,17 @@ func full() manager.Snapshot {
 		Login: 3, Generation: 300,
 		Mark: manager.Mark{
 			Owner: [16]byte{0: 1, 15: 255}, Attempt: 7, Login: 3, Generation: 299,
-			At: at, Limit: 30 * time.Second, Guarded: true,
+			At: at, Limit: 30 * time.Second, Answered: true, Guarded: true,
 		},
-		Refusal: manager.Refusal{At: at, Reason: "invalid_grant", Lost: true},
+		Asked: 1<<64 - 2,
+		Refusals: []manager.Refusal{
+			{Asker: 1<<64 - 1, At: at, Reason: "invalid_grant", Lost: true},
+			{At: at.Add(time.Nanosecond), Reason: "of a Refresher that does not say who asks"},
+			{Asker: 1 << 63, At: at.Add(time.Hour), Reason: strings.Repeat("y", 300)},
+			{Asker: 1, At: at.Add(2 * time.Hour)},
+		},
+		Suspicion: manager.Suspicion{Since: at.Add(-time.Hour), Last: at.Add(24 * time.Hour), Answers: 1<<32 - 1, Reason: "access_denied"},
+		RetryAt:   at.Add(59 * time.Minute),
 	}
 }
 
@@ -60,8 +69,9 @@ func equal(tb testing.TB, what string, got, want manager.Snapshot) {
 
 func show(s manager.Snapshot) string {
 	t := s.Token
-	text := fmt.Sprintf("login %d generation %d revision %d, token %q %q %q %v %v %v %q, %+v, %+v", s.Login, s.Generation, s.Revision,
-		t.AccessToken.Reveal(), t.RefreshToken.Reveal(), t.Type, t.Expiry, t.ExpiresIn, t.RefreshExpiry, t.Scope, s.Mark, s.Refusal)
+	text := fmt.Sprintf("login %d generation %d revision %d, token %q %q %q %v %v %v %v %q, %+v, asked %d, %+v, %+v, retry at %v", s.Login, s.Generation, s.Revision,
+		t.AccessToken.Reveal(), t.RefreshToken.Reveal(), t.Type, t.Expiry, t.ExpiresIn, t.RefreshIn, t.RefreshExpiry, t.Scope,
+		s.Mark, s.Asked, s.Refusals, s.Suspicion, s.RetryAt)
 	for key, value := range t.Extra {
 		text += fmt.Sprintf(", extra %q of %d bytes", key, len(value.Reveal()))
 	}

@@ -37,7 +37,7 @@ func (m message) String() string {
 	return string(m.what) + strconv.FormatUint(m.revision, 10) + " " + name
 }
 
-// parse gives a message without a name, and an id, where the name was too long.
+// parse returns a message without a name, and an id, where the name was too long.
 func parse(text string) (m message, id []byte, ok bool) {
 	if text == "" {
 		return m, nil, false

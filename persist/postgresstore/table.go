@@ -34,7 +34,7 @@ func channel(table string) string {
 	return "tokenactor_" + hex.EncodeToString(sum[:8])
 }
 
-// Schema gives the SQL that makes the table, for those who keep theirs by hand. Table
+// Schema returns the SQL that makes the table, for those who keep theirs by hand. Table
 // is that of Options.
 func Schema(table string) (string, error) {
 	quoted, err := quote(table)

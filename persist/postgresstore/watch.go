@@ -144,7 +144,7 @@ func (l *listener) missed(ctx context.Context) error {
 	return l.tell(ctx, l.f, l.sql.revisionsOf, ids)
 }
 
-// tell tells f of the rows that a statement gives.
+// tell tells f of the rows that a statement returns.
 func (l *listener) tell(ctx context.Context, f func(name string, revision uint64), statement string, args ...any) error {
 	ctx, cancel := context.WithTimeout(ctx, longRead)
 	defer cancel()

@@ -19,7 +19,7 @@ const KeySize = 32
 
 // A Key seals records. It is 32 random bytes, no password: nothing here makes
 // guessing it slow. Like a manager.Secret it hides in every way of printing; only
-// Reveal gives it out. The zero Key is the absent one. Keys are immutable and may
+// Reveal returns it. The zero Key is the absent one. Keys are immutable and may
 // be shared.
 type Key struct{ raw manager.Secret }
 
@@ -71,7 +71,7 @@ func RandomKey() Key {
 // IsZero reports whether there is no key.
 func (k Key) IsZero() bool { return k.raw.IsZero() }
 
-// Reveal gives the key itself in base64: to put it where keys are kept, never
+// Reveal returns the key itself in base64: to put it where keys are kept, never
 // into a log.
 func (k Key) Reveal() string {
 	return base64.StdEncoding.EncodeToString([]byte(k.raw.Reveal()))
@@ -95,7 +95,7 @@ func (k Key) id() (id keyID) {
 	return id
 }
 
-// derive gives n bytes for one purpose, so that no two uses of a key meet.
+// derive returns n bytes for one purpose, so that no two uses of a key meet.
 func (k Key) derive(purpose string, n int) []byte {
 	out, err := hkdf.Key(sha256.New, []byte(k.raw.Reveal()), nil, purpose, n)
 	if err != nil {
@@ -121,7 +121,7 @@ func (k Key) Format(f fmt.State, verb rune) {
 	_, _ = f.Write([]byte(k.String()))
 }
 
-// MarshalText gives the ID, so that JSON, XML and logs show no key.
+// MarshalText returns the ID, so that JSON, XML and logs show no key.
 func (k Key) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
 // UnmarshalText is ParseKey, for configuration files.

@@ -2,16 +2,19 @@ package record
 
 import (
 	"encoding/binary"
+	"math"
+	"slices"
 	"time"
 
 	"example.com/tokenactor/manager"
 )
 
 // A reader takes a record apart from its front. After the first mistake it
-// gives zero values, so that one look at failed, at the end, is enough.
+// returns zero values, so that one look at failed, at the end, is enough.
 type reader struct {
-	data   []byte
-	failed bool
+	data    []byte
+	version byte
+	failed  bool
 }
 
 func (r *reader) fail() {
@@ -24,17 +27,24 @@ func (r *reader) snapshot(flags byte) (s manager.Snapshot) {
 	s.Revision, s.Login, s.Generation = r.uvarint(), r.uvarint(), r.uvarint()
 	t := &s.Token
 	t.Expiry, t.ExpiresIn, t.RefreshExpiry = r.time(), r.duration(), r.time()
-
-	s.Mark.Guarded, s.Refusal.Lost = flags&guarded != 0, flags&lost != 0
+	if r.version == version3 {
+		t.RefreshIn, s.Asked, s.RetryAt = r.duration(), r.hash(), r.time()
+	}
+	s.Mark.Guarded, s.Mark.Answered = flags&guarded != 0, flags&answered != 0
 	if flags&hasMark != 0 {
 		m := &s.Mark
 		copy(m.Owner[:], r.take(len(m.Owner)))
 		m.Attempt, m.Login, m.Generation = r.uvarint(), r.uvarint(), r.uvarint()
 		m.At, m.Limit = r.time(), r.duration()
 	}
-	reason := 0
+	var reasons [manager.MaxRefusals]int
 	if flags&hasRefusal != 0 {
-		s.Refusal.At, reason = r.time(), r.length()
+		s.Refusals = r.refusals(flags, &reasons)
+	}
+	reason := 0
+	if flags&hasSuspicion != 0 {
+		s.Suspicion.Since, s.Suspicion.Last = r.time(), r.time()
+		s.Suspicion.Answers, reason = r.uint32(), r.length()
 	}
 	typ, access, refresh, scope := r.length(), r.length(), r.length(), r.length()
 
@@ -47,6 +57,9 @@ func (r *reader) snapshot(flags byte) (s manager.Snapshot) {
 	}
 	pairs := *r
 	sum := int64(typ) + int64(access) + int64(refresh) + int64(scope) + int64(reason) // of 32 bits it could overflow
+	for _, n := range reasons {
+		sum += int64(n)
+	}
 	for range 2 * extras {
 		sum += int64(r.length())
 	}
@@ -70,7 +83,10 @@ func (r *reader) snapshot(flags byte) (s manager.Snapshot) {
 		t.RefreshToken = manager.NewSecret(cut(refresh))
 	}
 	t.Scope = cut(scope)
-	s.Refusal.Reason = cut(reason)
+	for i := range s.Refusals {
+		s.Refusals[i].Reason = cut(reasons[i])
+	}
+	s.Suspicion.Reason = cut(reason)
 	if extras > 0 {
 		t.Extra = make(map[string]manager.Secret, min(extras, 16))
 	}
@@ -83,14 +99,38 @@ func (r *reader) snapshot(flags byte) (s manager.Snapshot) {
 		t.Extra[key], last = manager.NewSecret(value), key
 	}
 
-	noMark, noRefusal := s.Mark == manager.Mark{}, s.Refusal == manager.Refusal{}
-	if flags&^knownFlags != 0 || noMark == (flags&hasMark != 0) || noRefusal == (flags&hasRefusal != 0) {
+	// The flags and the version are those that Append takes for this snapshot, and
+	// no refusal is one that it leaves out.
+	if r.version != versionOf(&s) || flags != flagsOf(&s, r.version) || slices.Contains(s.Refusals, manager.Refusal{}) {
 		r.fail()
 	}
 	return s
 }
 
-// scheme gives the usual types without an allocation.
+// refusals reads at least one refusal without its reason, and the lengths of the reasons.
+func (r *reader) refusals(flags byte, reasons *[manager.MaxRefusals]int) []manager.Refusal {
+	n := uint64(1)
+	if r.version == version3 {
+		n = r.uvarint()
+	}
+	if n < 1 || n > manager.MaxRefusals {
+		r.fail()
+		return nil
+	}
+	refusals := make([]manager.Refusal, n)
+	for i := range refusals {
+		f := &refusals[i]
+		if r.version == version3 {
+			f.Asker, f.Lost = r.hash(), r.bool()
+		} else {
+			f.Lost = flags&lost != 0
+		}
+		f.At, reasons[i] = r.time(), r.length()
+	}
+	return refusals
+}
+
+// scheme returns the usual types without an allocation.
 func scheme(b []byte) string {
 	switch string(b) {
 	case "Bearer":
@@ -101,7 +141,7 @@ func scheme(b []byte) string {
 	return string(b)
 }
 
-// take gives the next n bytes.
+// take returns the next n bytes.
 func (r *reader) take(n int) []byte {
 	if n > len(r.data) {
 		r.fail()
@@ -130,6 +170,31 @@ func (r *reader) length() int {
 		return 0
 	}
 	return int(v)
+}
+
+func (r *reader) uint32() uint32 {
+	v := r.uvarint()
+	if v > math.MaxUint32 {
+		r.fail()
+		return 0
+	}
+	return uint32(v)
+}
+
+func (r *reader) bool() bool {
+	v := r.uvarint()
+	if v > 1 {
+		r.fail()
+	}
+	return v == 1
+}
+
+// hash reads 8 bytes: as a varint most hashes would take 10.
+func (r *reader) hash() uint64 {
+	if b := r.take(8); b != nil {
+		return binary.LittleEndian.Uint64(b)
+	}
+	return 0
 }
 
 func (r *reader) duration() time.Duration {

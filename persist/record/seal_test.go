@@ -31,7 +31,9 @@ func TestXAES(t *testing.T) {
 	}
 }
 
-var update = flag.Bool("update", false, "write testdata/version2.txt, once for each layout")
+// Update says that files of testdata are written: once for each layout, and never for
+// one that was released.
+var Update = flag.Bool("update", false, "write testdata/version3.txt and, from it, version2of3.txt at the next run")
 
 // testKey is a key that is the same each time: testKey(1) is that of testdata/version2.txt.
 func testKey(n byte) Key {
@@ -43,24 +45,36 @@ func testKey(n byte) Key {
 	return k
 }
 
-// As TestGolden, for sealed records: those of testdata/version1.txt, under their
-// own names.
+// As TestGolden, for sealed records: version2.txt has those of version1.txt, and
+// version2of3.txt those of version3.txt, each under its own name.
 func TestGoldenSealed(t *testing.T) {
+	goldenSealed(t, "testdata/version1.txt", "testdata/version2.txt", false)
+	goldenSealed(t, "testdata/version3.txt", "testdata/version2of3.txt", *Update)
+}
+
+func goldenSealed(t *testing.T, unsealed, sealed string, update bool) {
+	t.Helper()
+	split := func(line string) (name string, data []byte) {
+		t.Helper()
+		line = strings.TrimSpace(line)
+		space := strings.LastIndexByte(line, ' ')
+		data, err := hex.DecodeString(line[space+1:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return line[:space], data
+	}
 	sealer, err := NewSealer(testKey(1))
 	if err != nil {
 		t.Fatal(err)
 	}
-	plain, err := os.ReadFile("testdata/version1.txt")
+	plain, err := os.ReadFile(unsealed)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var now strings.Builder
 	for line := range strings.Lines(string(plain)) {
-		name, digits, _ := strings.Cut(strings.TrimSpace(line), " ")
-		data, err := hex.DecodeString(digits)
-		if err != nil {
-			t.Fatal(err)
-		}
+		name, data := split(line)
 		snapshot, err := Decode(data)
 		if err != nil {
 			t.Fatal(err)
@@ -68,24 +82,20 @@ func TestGoldenSealed(t *testing.T) {
 		nonce := sha256.Sum256([]byte(name))
 		fmt.Fprintf(&now, "%s %x\n", name, sealer.seal(nil, nonce[:nonceSize], name, snapshot))
 	}
-	if *update {
-		if err := os.WriteFile("testdata/version2.txt", []byte(now.String()), 0o644); err != nil {
+	if update {
+		if err := os.WriteFile(sealed, []byte(now.String()), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	stored, err := os.ReadFile("testdata/version2.txt")
+	stored, err := os.ReadFile(sealed)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got, want := now.String(), string(stored); got != want {
-		t.Errorf("sealed records differ from what version 2 did:\n got %s\nwant %s", got, want)
+		t.Errorf("%s: sealed records differ from what version 2 did:\n got %s\nwant %s", sealed, got, want)
 	}
 	for line := range strings.Lines(string(stored)) {
-		name, digits, _ := strings.Cut(strings.TrimSpace(line), " ")
-		data, err := hex.DecodeString(digits)
-		if err != nil {
-			t.Fatal(err)
-		}
+		name, data := split(line)
 		s, err := sealer.Decode(name, data)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)

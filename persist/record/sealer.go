@@ -48,7 +48,7 @@ func NewSealer(key Key, old ...Key) (*Sealer, error) {
 	return s, nil
 }
 
-// KeyIDs gives the ID of each key, the newest first.
+// KeyIDs returns the ID of each key, the newest first.
 func (s *Sealer) KeyIDs() []string {
 	if s == nil {
 		return nil
@@ -70,7 +70,7 @@ func (s *Sealer) GoString() string { return s.String() }
 // The layout of a sealed record, version 2:
 //
 //	version, key id (8 bytes), nonce (24 bytes)
-//	an unsealed record, encrypted
+//	a record of version 1 or 3, encrypted
 //	the tag of AES-GCM (16 bytes), over the above and the name
 //	CRC-32C of all before (4 bytes, little endian)
 //
@@ -111,7 +111,7 @@ func (s *Sealer) seal(dst, nonce []byte, name string, snapshot manager.Snapshot)
 	return appendChecksum(dst[:plain+len(sealed)], begin)
 }
 
-// Decode gives the snapshot that was stored under name as data. It keeps nothing
+// Decode returns the snapshot that was stored under name as data. It keeps nothing
 // of data.
 func (s *Sealer) Decode(name string, data []byte) (manager.Snapshot, error) {
 	if s == nil {
@@ -148,10 +148,10 @@ func (s *Sealer) Decode(name string, data []byte) (manager.Snapshot, error) {
 	return decode(plain)
 }
 
-// Revision gives the revision of the snapshot that Decode would give. Of a record
+// Revision returns the revision of the snapshot that Decode would return. Of a record
 // that is not sealed it makes no more than that: a store asks at every write.
 func (s *Sealer) Revision(name string, data []byte) (uint64, error) {
-	if body, err := frame(data); err == nil && s == nil && body[0] == version {
+	if body, err := frame(data); err == nil && s == nil && (body[0] == version1 || body[0] == version3) {
 		r := reader{data: body[2:]}
 		if revision := r.uvarint(); !r.failed {
 			return revision, nil
@@ -177,7 +177,7 @@ func authenticated(head []byte, name string) []byte {
 	return append(append(make([]byte, 0, len(head)+len(name)), head...), name...)
 }
 
-// sealedWith gives the key of a sealed record without its checksum.
+// sealedWith returns the key of a sealed record without its checksum.
 func sealedWith(body []byte) (keyID, error) {
 	if len(body) < headSize+nonceSize+tagSize {
 		return keyID{}, fmt.Errorf("%w: %d bytes are too few for a seal", ErrDamaged, len(body))

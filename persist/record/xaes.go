@@ -8,7 +8,7 @@ import (
 // nonceSize is that of XAES-256-GCM: 192 bits.
 const nonceSize = 24
 
-// xaes gives, for each nonce, the AES-256-GCM to use with it and the 96 bits that
+// xaes returns, for each nonce, the AES-256-GCM to use with it and the 96 bits that
 // are its own nonce: XAES-256-GCM as c2sp.org/XAES-256-GCM specifies it, a CMAC of
 // the nonce's first half being the key.
 //

@@ -92,10 +92,10 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// Locker gives the leases. A manager.Manager finds it by itself.
+// Locker returns the leases. A manager.Manager finds it by itself.
 func (s *Store) Locker() manager.Locker { return s.keeper }
 
-// Load gives the snapshots of names in one round trip.
+// Load returns the snapshots of names in one round trip.
 func (s *Store) Load(ctx context.Context, names []string) ([]manager.Snapshot, error) {
 	s.early.Note(names...)
 	answers := make([]*redis.SliceCmd, len(names))

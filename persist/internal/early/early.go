@@ -34,7 +34,7 @@ func (n *Names) Note(names ...string) {
 	}
 }
 
-// All gives the names noted. many: they are too many, tell of all that are stored.
+// All returns the names noted. many: they are too many, tell of all that are stored.
 func (n *Names) All() (names []string, many bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

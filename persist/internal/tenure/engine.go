@@ -9,7 +9,7 @@ import (
 // by several goroutines at once.
 type Engine interface {
 	// Take makes owner the holder of the lease for name until life from now, if
-	// nobody has it. Otherwise it gives the owner who has, and how long the
+	// nobody has it. Otherwise it returns the owner who has, and how long the
 	// lease is still held if nobody renews it.
 	Take(ctx context.Context, name, owner string, life time.Duration) (taken bool, holder string, left time.Duration, err error)
 

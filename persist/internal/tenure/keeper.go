@@ -208,7 +208,7 @@ type waiters struct {
 	n      int
 }
 
-// wait gives the channel that Freed closes, until leave.
+// wait returns the channel that Freed closes, until leave.
 func (k *Keeper) wait(name string) (freedc <-chan struct{}, leave func()) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
