@@ -6,23 +6,12 @@ import (
 	"math"
 	"mime"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
 
 	"example.com/tokenactor/manager"
 )
-
-// A field is one member of an answer: a string as it is, another value as its
-// JSON text.
-type field struct {
-	text  string
-	plain bool // it is a string or a number
-}
-
-// An answer is the fields of a JSON object or of a form.
-type answer map[string]field
 
 // token reads the answer to a token request. The Error, if there is one, is still
 // without marks.
@@ -31,42 +20,92 @@ func (r *reply) token(where string) (manager.Token, *Error) {
 	if refusal != nil {
 		return manager.Token{}, refusal
 	}
-	return a.token(r.serverTime()), nil
+	return a.token(r.serverTime(), r.spent), nil
 }
 
 // fields reads an answer of any endpoint, which is one if it has the field needed.
 func (r *reply) fields(where, needed string) (answer, *Error) {
-	empty := len(bytes.TrimSpace(r.body)) == 0
-	media, _, _ := mime.ParseMediaType(r.header.Get("Content-Type"))
-	a, ok := parse(media, r.body)
-	refusal := &Error{Status: r.status, where: where, page: r.cut || !ok && !empty || media == "text/plain" && a.word("error") == ""}
-	switch {
-	case len(r.body) > maxAnswer:
-		refusal.detail = "more than 1 MiB"
-	case success(r.status) && a.word(needed) != "":
-		return a, nil
-	case r.status >= 300 && r.status < 400:
-		refusal.detail = "a redirect that a token request does not follow; set " + fieldOf[where] + " to where the endpoint is"
-	case r.cut:
-		refusal.detail = "a body that broke off"
-	case empty:
-		refusal.detail = "an empty body"
-	case !ok && strings.Contains(media, "html"):
-		refusal.detail = "a page of HTML"
-	case !ok:
-		refusal.detail = "neither JSON nor a form"
-	case a.word("error") != "":
-		refusal.Code = r.hush.code(a.word("error"))
-		refusal.Description = r.hush.clean(a.word("error_description"))
-		if refusal.Code == "" {
-			refusal.detail = "an error whose code cannot be shown"
+	if success(r.status) {
+		if a := r.find(needed); a != nil {
+			return a, nil
 		}
-	case !success(r.status):
-		refusal.detail = "no error code"
-	default:
-		refusal.detail = "no " + needed
 	}
-	return nil, refusal
+	return nil, r.refusal(where, needed)
+}
+
+// find looks for the field needed in whatever came, however it is labelled: it may be
+// the only copy of a refresh token. An object is whole where its last brace is there,
+// even if the connection ended after it; a form does not show whether it is.
+func (r *reply) find(needed string) answer {
+	body := text(r.body)
+	whole := r.broken == nil && len(r.body) <= maxAnswer
+	object := bytes.HasPrefix(body, []byte("{"))
+	if object || whole {
+		if a, _, ok := read(r.media(), body); ok && a.word(needed) != "" {
+			return a
+		}
+	}
+	if len(r.body) > maxAnswer {
+		return nil // whether there is another one was not seen
+	}
+	return search(body, needed)
+}
+
+// refusal is what an answer says that has not the field needed.
+func (r *reply) refusal(where, needed string) *Error {
+	over := len(r.body) > maxAnswer
+	empty := len(text(r.body)) == 0
+	a, form, ok := read(r.media(), r.body)
+	e := &Error{Status: r.status, where: where}
+	var f finding
+	if ok && !over && r.broken == nil && !redirects(r.status) {
+		f = a.finding(r.status)
+	}
+	known, of := knownCode(f.code)
+	page := over || !ok && !empty || form && f.code == ""
+	e.class = classify(r.status, page, r.broken != nil, f, known, of)
+	switch {
+	case over:
+		e.detail = "more than 1 MiB"
+	case r.status == http.StatusSeeOther:
+		e.detail = "a redirect that says that the request was carried out (RFC 9110 section 15.4.4), and which a token request does not follow; " +
+			"set " + fieldOf[where] + " to where the endpoint is"
+	case redirects(r.status):
+		e.detail = "a redirect that a token request does not follow; set " + fieldOf[where] + " to where the endpoint is"
+	case r.broken != nil:
+		e.detail = "a body that broke off"
+	case empty:
+		e.detail = "an empty body"
+	case !ok && strings.Contains(r.media(), "html"):
+		e.detail = "a page of HTML"
+	case !ok:
+		e.detail = "neither JSON nor a form"
+	case f.code != "" && f.code != strconv.Itoa(r.status): // which Status has
+		e.say(known, f, a.word("error_description"), r.hush)
+	case !success(r.status):
+		e.detail = "no error code"
+	default:
+		e.detail = "no " + needed
+	}
+	return e
+}
+
+// say takes over a code and its description, as far as they may be shown.
+func (e *Error) say(known string, f finding, description string, h hush) {
+	e.Code = known
+	if known == "" && (f.shown || numeric(f.code)) {
+		e.Code = h.code(f.code)
+	}
+	e.Description = h.clean(description)
+	if e.Code == "" {
+		e.detail = "an error whose code cannot be shown"
+	}
+}
+
+// media is what the answer is called.
+func (r *reply) media() string {
+	media, _, _ := mime.ParseMediaType(r.header.Get("Content-Type"))
+	return media
 }
 
 // serverTime is when the answer was made, by the server's clock if it says, for
@@ -80,64 +119,10 @@ func (r *reply) serverTime() time.Time {
 
 func success(status int) bool { return status >= 200 && status < 300 }
 
-// parse reads a body. What looks like an object is JSON whatever its type is
-// called: servers call it text/html, text/plain and worse.
-func parse(media string, body []byte) (answer, bool) {
-	body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\ufeff")))
-	if bytes.HasPrefix(body, []byte("{")) {
-		var members map[string]json.RawMessage
-		if json.Unmarshal(body, &members) != nil {
-			return nil, false
-		}
-		a := make(answer, len(members))
-		for name, raw := range members {
-			if f, ok := parseMember(raw); ok {
-				a[name] = f
-			}
-		}
-		return a, true
-	}
-	if media != "application/x-www-form-urlencoded" && media != "text/plain" {
-		return nil, false
-	}
-	values, err := url.ParseQuery(string(body))
-	if err != nil {
-		return nil, false
-	}
-	a := make(answer, len(values))
-	for name := range values {
-		a[name] = field{values.Get(name), true}
-	}
-	return a, true
-}
-
-// parseMember gives no field for null: that is how some servers say "absent".
-func parseMember(raw json.RawMessage) (field, bool) {
-	switch raw[0] {
-	case 'n':
-		return field{}, false
-	case '"':
-		var s string
-		err := json.Unmarshal(raw, &s)
-		return field{s, true}, err == nil
-	case '{', '[', 't', 'f':
-		return field{string(raw), false}, true
-	}
-	return field{string(raw), true}, true
-}
-
-// word is the text of a string or a number, else "".
-func (a answer) word(name string) string {
-	if f := a[name]; f.plain {
-		return f.text
-	}
-	return ""
-}
-
 // standard are the fields that have a place in a Token of their own.
 var standard = map[string]bool{
 	"access_token": true, "token_type": true, "refresh_token": true, "scope": true,
-	"expires_in": true, "refresh_in": true, "refresh_expires_in": true, "refresh_token_expires_in": true,
+	"expires_in": true, "expires_in_sec": true, "refresh_in": true, "refresh_expires_in": true, "refresh_token_expires_in": true,
 	"refresh_expires_at": true, "refresh_token_expires_at": true,
 	"error": true, "error_description": true, "error_uri": true,
 	keyField: true, // a key is ours, whatever a server says
@@ -145,22 +130,15 @@ var standard = map[string]bool{
 
 // token makes a Token of the answer, which was made at the moment now of the
 // server's clock. It cannot fail: what cannot be read counts as absent, for the
-// refresh token that bought this answer may be spent.
-func (a answer) token(now time.Time) manager.Token {
+// refresh token that bought this answer may be spent. spent says that one was sent.
+func (a answer) token(now time.Time, spent bool) manager.Token {
 	t := manager.Token{
 		AccessToken:  manager.NewSecret(a.word("access_token")),
 		RefreshToken: manager.NewSecret(a.word("refresh_token")),
 		Type:         a.word("token_type"),
 		Scope:        a.scope(),
 	}
-	if life, ok := seconds(a.word("expires_in")); ok {
-		t.ExpiresIn = life
-		if life <= 0 {
-			t.ExpiresIn = -time.Second // 0 would say that the life is unknown
-		}
-	} else {
-		t.ExpiresIn = a.left(now, "expires_at", "expires_on")
-	}
+	t.ExpiresIn = a.life(now, spent && !t.RefreshToken.IsZero())
 	if wait, ok := seconds(a.word("refresh_in")); ok {
 		t.RefreshIn = max(wait, 0)
 	}
@@ -182,20 +160,55 @@ func (a answer) token(now time.Time) manager.Token {
 	return t
 }
 
-// left is what is left until the date in one of the fields, in Unix seconds or as
-// of RFC 3339; 0: there is none, or it is past. A date that is past is rather
-// something else than an end: such fields have no standard.
+// life is how long the access token lives; 0: unknown. A server that says 0 or less means
+// that the token has no end, since it does not issue an expired one at a login. rotated
+// says that a refresh token was sent and a new one came: then the access token may be an
+// old one that is over, -1 s.
+func (a answer) life(now time.Time, rotated bool) time.Duration {
+	if life, ok := seconds(a.word("expires_in_sec")); ok && life > 0 {
+		return life // then expires_in is in milliseconds
+	}
+	life, ok := seconds(a.word("expires_in"))
+	if ok && life > 0 {
+		return life
+	}
+	if ok && rotated {
+		return -time.Second
+	}
+	return a.left(now, "expires_at", "expires_on")
+}
+
+// left is what is left until the date in one of the fields; 0: there is none, or it
+// is past. A date that is past is rather something else than an end: such fields have
+// no standard.
 func (a answer) left(now time.Time, names ...string) time.Duration {
 	for _, name := range names {
-		date, err := time.Parse(time.RFC3339, a.word(name))
-		if n, ok := seconds(a.word(name)); err != nil && ok {
-			date, err = time.Unix(0, 0).Add(n), nil
-		}
-		if left := date.Sub(now); err == nil && left > 0 {
+		date, ok := parseDate(a.word(name))
+		if left := date.Sub(now); ok && left > 0 {
 			return min(left, longest)
 		}
 	}
 	return 0
+}
+
+// latest is the greatest number that is a date in seconds, in the year 5138. A greater
+// one is in milliseconds: as such it is in 1973 or later.
+const latest = 1e11
+
+// parseDate reads a date of RFC 3339, or in Unix seconds or milliseconds.
+func parseDate(text string) (time.Time, bool) {
+	if date, err := time.Parse(time.RFC3339, text); err == nil {
+		return date, true
+	}
+	n, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
+	if math.IsNaN(n) || err != nil && !math.IsInf(n, 0) {
+		return time.Time{}, false
+	}
+	if n > latest {
+		n /= 1000
+	}
+	whole, fraction := math.Modf(min(max(n, -latest), latest))
+	return time.Unix(int64(whole), int64(fraction*1e9)), true
 }
 
 // scope is a string of words (RFC 6749 section 3.3), or the list of them that some

@@ -34,7 +34,7 @@ func (a ClientAuth) String() string {
 // 2.2, OpenID Connect Core section 9). It says audience; "" says the issuer where
 // Options.Issuer is set, and else the URL of the token endpoint without its query, at
 // the other endpoints too. ClientSecret is not used. An error of the key's
-// crypto.Signer is Unspent: a signer that is elsewhere may answer the next time.
+// crypto.Signer is NotSent: a signer that is elsewhere may answer the next time.
 func PrivateKeyJWT(key Key, audience string) ClientAuth {
 	var err error
 	if key.IsZero() {

@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"context"
+	"net/url"
 	"strings"
 
 	"example.com/tokenactor/manager"
@@ -20,7 +21,8 @@ import (
 // nobody will send needs no journal.
 //
 // The Refresher may be used for any number of credentials, concurrently. It is a
-// manager.Grouper: its group is the origin of cfg.TokenURL.
+// manager.Grouper: its group is the origin of cfg.TokenURL; and a manager.Asker with
+// the client, the endpoint, and the scopes, audience and resources that it asks for.
 func ClientCredentials(cfg clientcredentials.Config, options ...Options) manager.Refresher {
 	e := newEndpoint(oauth2.Config{
 		ClientID:     cfg.ClientID,
@@ -29,14 +31,15 @@ func ClientCredentials(cfg clientcredentials.Config, options ...Options) manager
 	}, true, options)
 	form := e.form("client_credentials", cfg.Scopes)
 	e.add(form, "EndpointParams", cfg.EndpointParams)
-	return e.again(always(form), cfg.Scopes)
+	return e.again(form, always(form), cfg.Scopes)
 }
 
 // again makes the Refresher of a grant that asks anew each time. The refresh token
-// of an answer is dropped: what bought the first token buys the next.
-func (e *endpoint) again(req request, scopes []string) manager.Refresher {
+// of an answer is dropped: what bought the first token buys the next. fixed is what is
+// in the form of each request.
+func (e *endpoint) again(fixed url.Values, req request, scopes []string) manager.Refresher {
 	asked := strings.Join(scopes, " ")
-	return e.grant(func(ctx context.Context, _ string, prev manager.Token) (manager.Token, error) {
+	return e.grant(fixed, func(ctx context.Context, _ string, prev manager.Token) (manager.Token, error) {
 		t, err := e.call(ctx, req, prev)
 		if err != nil {
 			return manager.Token{}, err

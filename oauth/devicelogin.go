@@ -75,6 +75,9 @@ func DeviceLogin(ctx context.Context, cfg oauth2.Config, prompt DevicePrompt, op
 		return manager.Token{}, bare(err)
 	}
 	a, refusal := r.fields(deviceEndpoint, "device_code")
+	if err := r.lost(); refusal != nil && err != nil {
+		return manager.Token{}, err
+	}
 	if refusal != nil {
 		return manager.Token{}, refusal
 	}

@@ -109,10 +109,12 @@ func TestDeviceLoginIntervals(t *testing.T) {
 	})
 }
 
+// silent shows a code to nobody.
+func silent(context.Context, oauth.DeviceCode) error { return nil }
+
 func TestDeviceLoginErrors(t *testing.T) {
 	cfg := userConfig()
 	cfg.Endpoint.DeviceAuthURL = "https://auth.example.com/device"
-	silent := func(context.Context, oauth.DeviceCode) error { return nil }
 	for _, test := range []struct {
 		status     int
 		body, want string

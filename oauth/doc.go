@@ -43,21 +43,34 @@
 //  4. It follows the redirects 307 and 308, five at most, within the origin of the
 //     token endpoint. Any other redirect is an error.
 //  5. It is bounded by the context of the refresh, that is by Policy.Limit of the
-//     manager. An answer over 1 MiB is an error.
+//     manager. Of an answer 1 MiB is read.
 //
 // # The answer
 //
 // An answer is JSON (RFC 6749 section 5.1); a form, as old servers send, is read
 // too. Once it has an access token, nothing else in it makes it an error, since
-// a refresh token may have been spent for it. expires_in and refresh_in are numbers
-// or strings of seconds. expires_in of 0 or less is a token that came expired;
-// where it is absent or cannot be read, expires_at or expires_on tell, if they are
-// dates to come, and else the life is unknown. refresh_expires_in,
-// refresh_token_expires_in, refresh_expires_at and refresh_token_expires_at become
-// RefreshExpiresIn, of which the manager makes Token.RefreshExpiry, EventDying and a
-// line of Status. Dates are Unix seconds or those of RFC 3339. Fields that no RFC or
-// rule here names are kept in Token.Extra: strings as they are, other values as
-// their JSON.
+// a refresh token may have been spent for it. For the same reason an answer of 2xx that
+// is whole counts, however it is wrapped and labelled: an object that bytes follow, or
+// the end of the connection; an object or a form of any Content-Type, or of none; one
+// that is compressed by gzip, though the request does not ask for it. In other text,
+// such as a notice of PHP with the object behind it, an object counts if it is the only
+// one with an access token, is no part of another value, and has a token type, a life
+// or a refresh token.
+//
+// Fields that no RFC or rule here names are kept in Token.Extra: strings as they are,
+// other values as their JSON.
+//
+// # Lives
+//
+// expires_in and refresh_in are numbers or strings of seconds. Where expires_in is
+// absent or cannot be read, expires_at or expires_on tell, if they are dates to come,
+// and else the life is unknown. expires_in of 0 or less says that the token has no end:
+// its life is unknown. Only beside the new refresh token that an old one has bought it
+// says that the token came expired. expires_in_sec wins over expires_in, which then is
+// in milliseconds. refresh_expires_in, refresh_token_expires_in, refresh_expires_at and
+// refresh_token_expires_at become RefreshExpiresIn, of which the manager makes
+// Token.RefreshExpiry, EventDying and a line of Status. Dates are those of RFC 3339, or
+// Unix seconds, or milliseconds, which all dates above 1e11 are.
 //
 // # Clocks
 //
@@ -68,24 +81,57 @@
 //
 // # Errors
 //
-// An answer that is not a token is an [*Error], with the marks of the manager:
+// An answer that is not a token is an [*Error], with the mark of its class; see
+// [manager.Class] for what follows from each. To a request with a refresh token, read
+// from the top, the first row that fits:
 //
-//	invalid_grant to a refresh token         LoginRequired
-//	invalid_grant without a refresh token,
-//	invalid_client, unauthorized_client,
-//	unsupported_grant_type, invalid_scope,
-//	invalid_target                           Permanent
-//	429, use_dpop_nonce, invalid_dpop_proof  Unspent
-//	another code with status 200, 400, 401
-//	or 403, or none with 400 (but a page or
-//	plain text), to a refresh token          Doubtful
-//	any other                                no mark: retried with back-off
-//	Retry-After (RFC 9110 section 10.2.3)    RetryAfter as well, except beside
-//	                                         LoginRequired and Permanent
+//	429; use_dpop_nonce, invalid_dpop_proof           NotSent
+//	408, 504, 520 to 599; a body that broke off       no mark: it may be under way
+//	invalid_grant with 2xx or 4xx;
+//	login_required, interaction_required,
+//	consent_required, account_selection_required;
+//	a code that says that the refresh token is
+//	expired, reused, revoked, invalidated, bad
+//	or invalid, and nothing else                      LoginRequired
+//	invalid_client, unsupported_grant_type,
+//	invalid_scope, invalid_target                     Permanent
+//	5xx, but with invalid_grant; a redirect that is
+//	not followed; 404, 405, 413, 415 without a code;
+//	a page of HTML, plain text, half an object; 2xx
+//	with neither a token nor a code; words of limits
+//	or of trouble; a reason phrase of HTTP, or a
+//	number of three digits, for a code                Answered
+//	any other refusal: unauthorized_client,
+//	access_denied, invalid_request, an empty 400,
+//	a code of the server's own, invalid_grant
+//	with 5xx                                          LoginSuspected
 //
-// Where no answer came, the error is Unspent if the request surely never left: no
-// connection, no TLS. After any other the refresh token may be spent, and the
-// error has no mark. Errors of [CodeLogin] and [DeviceLogin] have none either.
+// A redirect has no code. That of another answer is looked for in error, error.code and
+// error.type; code, errorCode, error_code and errcode; code, errorType, error and type of
+// errors[0]; and where there is no other, in status. error decides before the others; a
+// number counts only where there are no words. Codes are compared word by word, case
+// apart: INVALID_REFRESH_TOKEN, invalidRefreshToken and "invalid refresh token" are one
+// code, and "rate" is no word of account_migrated. Words of limits and trouble are rate,
+// any form of throttle, too many, slow down, time-out, unavailable, temporarily,
+// overloaded, internal, maintenance, and server error, unknown error, fatal error; and
+// is_transient. A description counts only where it says "too many requests", "rate
+// limit" or the like.
+//
+// Without a refresh token nothing can be spent, and no login helps: what is
+// LoginRequired above is Permanent then, and so is unauthorized_client; what is
+// LoginSuspected is Answered.
+//
+// Retry-After (RFC 9110 section 10.2.3) adds RetryAfter, except beside LoginRequired
+// and Permanent.
+//
+// Where no answer came, or none of 2xx that is whole, the error is NotSent if the request
+// surely never left: no connection, no TLS. After any other the refresh token may be
+// spent, and the error has no mark. Errors of [CodeLogin] and [DeviceLogin] have none
+// either.
+//
+// What is shown does not decide what is done: the class follows from the code as the
+// server wrote it. Error.Code has it unless it repeats a secret that was sent; a code of
+// the RFCs, or one that says that the refresh token is no longer good, is no secret.
 //
 // A wrong configuration is a Permanent error of the first refresh, not of the
 // constructor. No error shows a secret, nor what a server said besides an error

@@ -21,6 +21,7 @@ const maxAnswer = 1 << 20 // bytes of an answer's body
 type endpoint struct {
 	urls    map[string]string // what is configured, by kind of endpoint
 	group   string
+	id      string // of the client
 	auth    clientAuth
 	secret  string // what no text may repeat, besides what is in a form
 	client  *http.Client
@@ -32,7 +33,7 @@ type endpoint struct {
 // newEndpoint reads a configuration. A grant that is possible for a client without
 // a name does not require one.
 func newEndpoint(cfg oauth2.Config, required bool, options []Options) *endpoint {
-	e := &endpoint{secret: cfg.ClientSecret}
+	e := &endpoint{id: cfg.ClientID, secret: cfg.ClientSecret}
 	if len(options) > 1 {
 		e.err = errors.New("oauth: a grant takes one Options, not several")
 		return e
@@ -87,7 +88,7 @@ func (e *endpoint) call(ctx context.Context, req request, prev manager.Token) (m
 	}
 	target, err := e.locate(ctx, tokenEndpoint)
 	if err != nil {
-		return manager.Token{}, manager.Unspent(err)
+		return manager.Token{}, manager.NotSent(err)
 	}
 	proof, err := e.options.DPoP.prover(prev)
 	if err != nil {
@@ -97,12 +98,12 @@ func (e *endpoint) call(ctx context.Context, req request, prev manager.Token) (m
 		ahead := e.drift.read()
 		form, err := req(ctx, time.Now().Add(ahead))
 		if err != nil {
-			return manager.Token{}, manager.Unspent(err)
+			return manager.Token{}, manager.NotSent(err)
 		}
 		form = maps.Clone(form)
 		header := make(http.Header)
 		if err := proof.sign(header, target, time.Now().Add(ahead)); err != nil {
-			return manager.Token{}, manager.Unspent(err)
+			return manager.Token{}, manager.NotSent(err)
 		}
 		r, err := e.post(ctx, target, header, form, ahead)
 		if err != nil {
@@ -114,10 +115,13 @@ func (e *endpoint) call(ctx context.Context, req request, prev manager.Token) (m
 			proof.keep(&token)
 			return token, nil
 		}
+		if err := r.lost(); err != nil {
+			return manager.Token{}, err
+		}
 		if first && refusal.unread(renonced, r.late, proof != nil, form) {
 			continue
 		}
-		return manager.Token{}, refusal.mark(form.Has("refresh_token"), retryAfter(r.header, r.sent))
+		return manager.Token{}, refusal.mark(r.spent, retryAfter(r.header, r.sent))
 	}
 }
 
@@ -144,10 +148,21 @@ type reply struct {
 	status int
 	header http.Header
 	body   []byte
+	broken error // why the body is not whole
+	from   string
 	sent   time.Time
+	spent  bool // the request carried a refresh token
 	late   bool // the time that the request was signed at was wrong, as its Date tells
-	cut    bool // the body is not whole
 	hush   hush
+}
+
+// lost is the error of an answer of 2xx that broke off before it was whole; nil: this
+// is none. It may have been a token.
+func (r *reply) lost() error {
+	if r.broken == nil || !success(r.status) {
+		return nil
+	}
+	return newCallError(r.from, r.broken, r.hush)
 }
 
 // post sends a form to an endpoint of the server, with what authenticates the
@@ -162,20 +177,20 @@ func (e *endpoint) post(ctx context.Context, target *url.URL, header http.Header
 		at.audience = withoutQuery(token).String()
 	}
 	if err := e.auth(header, form, at); err != nil {
-		return nil, manager.Unspent(err)
+		return nil, manager.NotSent(err)
 	}
-	r := &reply{sent: time.Now().Round(0), hush: hushed(form, e.secret, header.Get("Authorization"))} // compared with a wall clock: no monotonic reading
+	r := &reply{from: origin(target), spent: form.Has("refresh_token"), sent: time.Now().Round(0), hush: hushed(form, e.secret, header.Get("Authorization"))} // compared with a wall clock: no monotonic reading
 	resp, err := send(ctx, e.client, http.MethodPost, target, header, form.Encode(), r.hush)
 	if err != nil {
 		return nil, err
 	}
 	defer resp.Body.Close()
 	r.status, r.header = resp.StatusCode, resp.Header
-	r.body, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
-	if err != nil && success(r.status) {
-		return nil, newCallError(origin(target), err, r.hush)
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	r.body, r.broken = gunzip(body)
+	if err != nil {
+		r.broken = err
 	}
-	r.cut = err != nil
 	r.late = e.drift.learn(r.header, r.sent, time.Now().Round(0), ahead)
 	return r, nil
 }

@@ -163,7 +163,7 @@ func TestScenario23Redirects(t *testing.T) {
 		case test.want == "" && (err == nil || len(w.sent) != 1):
 			t.Errorf("%d %q: %v, %d requests, want an error after one", test.status, test.location, err, len(w.sent))
 		case test.want == "":
-			checkMarks(t, err, unmarked)
+			checkMarks(t, err, answered)
 			checkSecrets(t, err)
 		case err != nil || len(w.sent) != 2:
 			t.Errorf("%d %q: %v, %d requests, want two", test.status, test.location, err, len(w.sent))

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 
+	"example.com/tokenactor/manager"
 	"golang.org/x/oauth2"
 )
 
@@ -16,17 +17,20 @@ type Error struct {
 	// answer came by a redirect to this program (RFC 6749 section 4.1.2.1).
 	Status int
 
-	// Code is the error of RFC 6749 section 5.2, such as invalid_grant. "":
-	// the answer had none; it may be a proxy's.
+	// Code is the error of RFC 6749 section 5.2, such as invalid_grant, or what
+	// the server has in its place. A code of the RFCs, of OpenID Connect, or one that
+	// names the refresh token as no longer good, is written as the RFCs write it,
+	// whatever its case was: invalid_grant for INVALID_GRANT. "": the answer
+	// had none, it may be a proxy's; or it repeats a secret of the request.
 	Code string
 
 	// Description is the error_description, cut at 256 bytes; "" if there was
 	// none, or if it repeats a secret of the request.
 	Description string
 
-	where  string // the endpoint that answered
-	detail string // what it was instead, in our words
-	page   bool   // the body is of no authorization server: a proxy's page
+	where  string        // the endpoint that answered
+	detail string        // what it was instead, in our words
+	class  manager.Class // what it says about a refresh token that was sent; of what the server wrote nothing else is kept, since fmt would find it
 }
 
 // What callers of a login branch on, with errors.Is; an *Error matches.
@@ -38,9 +42,11 @@ var (
 	ErrExpired = errors.New("oauth: the login was not finished in time")
 )
 
-// Is makes an answer match ErrDenied or ErrExpired.
+// Is makes an answer match ErrDenied or ErrExpired. "Access Denied" beside a
+// description of limits, which some servers answer, is no decision about a login.
 func (e *Error) Is(target error) bool {
-	return target == ErrDenied && e.Code == "access_denied" || target == ErrExpired && e.Code == "expired_token"
+	return target == ErrDenied && e.Code == "access_denied" && e.class != manager.ClassAnswered ||
+		target == ErrExpired && e.Code == "expired_token"
 }
 
 // Error says what was answered.

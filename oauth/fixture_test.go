@@ -3,6 +3,7 @@ package oauth_test
 import (
 	"log/slog"
 	"testing"
+	"testing/synctest"
 
 	"example.com/tokenactor/manager"
 )
@@ -28,4 +29,10 @@ func install(t testing.TB, c *manager.Credential, token manager.Token) {
 	if err := c.Install(t.Context(), token); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// inBubble runs a test of its own in virtual time: the others go on when it fails.
+func inBubble(t *testing.T, name string, f func(t *testing.T)) {
+	t.Helper()
+	t.Run(name, func(t *testing.T) { synctest.Test(t, f) })
 }

@@ -39,7 +39,8 @@ func FromToken(t *oauth2.Token) manager.Token {
 // returns, which the manager reports as EventHung. An *oauth2.RetrieveError becomes
 // an [*Error], without the body.
 func FromTokenSource(source oauth2.TokenSource) manager.Refresher {
-	return grant{"", func(_ context.Context, _ string, prev manager.Token) (manager.Token, error) {
+	// No grant, which is an Asker: what the source asks for is not known.
+	return manager.RefresherFunc(func(_ context.Context, _ string, prev manager.Token) (manager.Token, error) {
 		if source == nil {
 			return manager.Token{}, manager.Permanent(errors.New("oauth: FromTokenSource: the source is nil"))
 		}
@@ -56,7 +57,7 @@ func FromTokenSource(source oauth2.TokenSource) manager.Refresher {
 			return manager.Token{}, errKept
 		}
 		return next, nil
-	}}
+	})
 }
 
 var errKept = errors.New("oauth: the TokenSource returned the token that is to be replaced: it keeps tokens itself. " +
@@ -68,10 +69,16 @@ func retrieveError(err error) error {
 	if !ok {
 		return err
 	}
-	e := &Error{where: tokenEndpoint, Code: hush(nil).code(r.ErrorCode), Description: hush(nil).clean(r.ErrorDescription)}
+	e := &Error{where: tokenEndpoint, class: manager.ClassUnknown}
+	known, of := knownCode(r.ErrorCode)
+	f := finding{code: r.ErrorCode, shown: true}
+	if f.code != "" {
+		e.say(known, f, r.ErrorDescription, nil)
+	}
 	var wait time.Duration
 	if r.Response != nil {
 		e.Status = r.Response.StatusCode
+		e.class = classify(e.Status, false, false, f, known, of)
 		wait = retryAfter(r.Response.Header, time.Now())
 	}
 	return e.mark(false, wait)

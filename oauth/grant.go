@@ -15,6 +15,7 @@ import (
 // where no way of printing a Refresher finds it.
 type grant struct {
 	group   string
+	asks    func() manager.TokenRequest
 	refresh manager.RefresherFunc
 }
 
@@ -25,6 +26,9 @@ func (g grant) Refresh(ctx context.Context, name string, prev manager.Token) (ma
 
 // Group implements manager.Grouper: the origin of the token endpoint.
 func (g grant) Group() string { return g.group }
+
+// TokenRequest implements manager.Asker.
+func (g grant) TokenRequest() manager.TokenRequest { return g.asks() }
 
 // A revocableGrant is one whose Options ask for revocation.
 type revocableGrant struct {
@@ -37,13 +41,34 @@ func (g revocableGrant) Revoke(ctx context.Context, _ string, t manager.Token) e
 	return g.revoke(ctx, t)
 }
 
-// grant makes the Refresher that asks e.
-func (e *endpoint) grant(refresh manager.RefresherFunc) manager.Refresher {
-	g := grant{e.group, refresh}
+// grant makes the Refresher that asks e. fixed is what is in the form of each of its
+// requests.
+func (e *endpoint) grant(fixed url.Values, refresh manager.RefresherFunc) manager.Refresher {
+	asks := e.asks(fixed)
+	g := grant{e.group, func() manager.TokenRequest { return asks }, refresh}
 	if e.options.Revoke {
 		return revocableGrant{g, e.revoke}
 	}
 	return g
+}
+
+// asks is who asks with a form, and what for. What the form holds besides is no part of
+// it: it may be a secret.
+func (e *endpoint) asks(form url.Values) manager.TokenRequest {
+	asks := manager.TokenRequest{
+		Client:    e.id,
+		Scopes:    strings.Fields(strings.Join(form["scope"], " ")),
+		Audience:  slices.Clone(form["audience"]),
+		Resources: slices.Clone(form["resource"]),
+		Subject:   form.Get("username"),
+	}
+	if u, err := url.Parse(e.urls[tokenEndpoint]); err == nil && u.Host != "" {
+		u = withoutQuery(u)
+		asks.Endpoint = origin(u) + u.EscapedPath()
+	} else if e.options.Issuer != nil {
+		asks.Endpoint = e.options.Issuer.url
+	}
+	return asks
 }
 
 // A request is the form of a token request, made anew for each sending. now is the

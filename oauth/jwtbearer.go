@@ -22,7 +22,10 @@ import (
 // is dropped, as by [ClientCredentials].
 //
 // The Refresher may be used for any number of credentials, concurrently. It is a
-// manager.Grouper: its group is the origin of cfg.Endpoint.TokenURL.
+// manager.Grouper: its group is the origin of cfg.Endpoint.TokenURL; and a
+// manager.Asker with the client, the endpoint, and the scopes, audience and resources
+// that it asks for. Its TokenRequest has no subject: who an assertion is about is not
+// known before it is made. Manage two users under two names.
 func JWTBearer(cfg oauth2.Config, assertion Assertion, options ...Options) manager.Refresher {
 	e := newEndpoint(cfg, false, options)
 	fixed := e.form("urn:ietf:params:oauth:grant-type:jwt-bearer", cfg.Scopes)
@@ -30,7 +33,7 @@ func JWTBearer(cfg oauth2.Config, assertion Assertion, options ...Options) manag
 	if assertion == nil && e.err == nil {
 		e.err = errors.New("oauth: JWTBearer: there is no Assertion: a Key makes one")
 	}
-	return e.again(func(ctx context.Context, now time.Time) (url.Values, error) {
+	return e.again(fixed, func(ctx context.Context, now time.Time) (url.Values, error) {
 		jwt, err := assertion(ctx, now)
 		if err != nil {
 			return nil, fmt.Errorf("oauth: no assertion: %w", err)

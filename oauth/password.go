@@ -14,12 +14,14 @@ import (
 // Scopes are used; ClientID may be empty.
 //
 // The Refresher may be used for any number of credentials, concurrently. It is a
-// manager.Grouper: its group is the origin of cfg.Endpoint.TokenURL.
+// manager.Grouper: its group is the origin of cfg.Endpoint.TokenURL; and a
+// manager.Asker with the client, the endpoint, the scopes, audience and resources that
+// it asks for, and the user.
 func Password(cfg oauth2.Config, user string, password manager.Secret, options ...Options) manager.Refresher {
 	e := newEndpoint(cfg, false, options)
 	form := e.form("password", cfg.Scopes)
 	e.reserve(form, "username", "password")
 	form.Set("username", user)
 	form.Set("password", password.Reveal())
-	return e.again(always(form), cfg.Scopes)
+	return e.again(form, always(form), cfg.Scopes)
 }

@@ -49,10 +49,14 @@ type noted struct {
 
 func (n noted) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := n.RoundTripper.RoundTrip(req)
-	if err == nil {
-		n.progress.open.Store(false)
+	if err != nil {
+		return resp, err
 	}
-	return resp, err
+	n.progress.open.Store(false)
+	if _, err := req.URL.Parse(resp.Header.Get("Location")); err != nil {
+		resp.Header.Del("Location") // http.Client would make an error of the whole answer
+	}
+	return resp, nil
 }
 
 var errSentOnce = errors.New("the server broke the request off, and it is not sent twice")

@@ -91,7 +91,10 @@ func (l *redirect) take(w http.ResponseWriter, q url.Values) {
 		f = found{err: errors.New("oauth: the redirect does not say that it comes from " + x.issuer + ", which always does (RFC 9207): the login may be under attack")}
 	case q.Get("error") != "":
 		h := hush{x.state}
-		f = found{err: &Error{where: authEndpoint, Code: h.code(q.Get("error")), Description: h.clean(q.Get("error_description"))}}
+		e := &Error{where: authEndpoint}
+		known, _ := knownCode(q.Get("error"))
+		e.say(known, finding{code: q.Get("error"), shown: true}, q.Get("error_description"), h)
+		f = found{err: e}
 	case f.code == "":
 		f = found{err: &Error{where: authEndpoint, detail: "neither a code nor an error"}}
 	}

@@ -23,12 +23,14 @@ import (
 // is no detection; see the package comment.
 //
 // The Refresher may be used for any number of credentials, concurrently. It is a
-// manager.Grouper: its group is the origin of cfg.Endpoint.TokenURL.
+// manager.Grouper: its group is the origin of cfg.Endpoint.TokenURL; and a
+// manager.Asker with the client and the endpoint. Its TokenRequest has no scopes, since
+// none are sent, unless Options.Params name some.
 func RefreshToken(cfg oauth2.Config, options ...Options) manager.Refresher {
 	e := newEndpoint(cfg, true, options)
 	fixed := e.form("refresh_token", nil)
 	e.reserve(fixed, "refresh_token")
-	return e.grant(func(ctx context.Context, _ string, prev manager.Token) (manager.Token, error) {
+	return e.grant(fixed, func(ctx context.Context, _ string, prev manager.Token) (manager.Token, error) {
 		// Before the question of a login: a refusal is stored, a wrong
 		// configuration must not become one.
 		if e.err != nil {

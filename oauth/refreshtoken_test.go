@@ -69,22 +69,25 @@ func TestRefreshTokenWithoutLogin(t *testing.T) {
 // Scenario 12, the part of the token request: a lost answer is not asked for again,
 // and nobody knows the server's style better after a failure.
 func TestScenario12LostAnswer(t *testing.T) {
-	for name, fault := range map[string]tokentest.Fault{
-		"lost":    tokentest.Lost(),
-		"late":    tokentest.Late(time.Minute),
-		"garbage": tokentest.Garbage(),
-		"gateway": tokentest.Spent(tokentest.Status(502)),
-		"page":    tokentest.Spent(tokentest.HTML(200)),
+	for name, test := range map[string]struct {
+		fault tokentest.Fault
+		want  marking
+	}{
+		"lost":    {tokentest.Lost(), unmarked},
+		"late":    {tokentest.Late(time.Minute), unmarked},
+		"garbage": {tokentest.Garbage(), answered},
+		"gateway": {tokentest.Spent(tokentest.Status(502)), answered},
+		"page":    {tokentest.Spent(tokentest.HTML(200)), answered},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			srv := tokentest.New(tokentest.Options{})
 			defer srv.Close()
 			login := srv.Login()
-			srv.Next(fault)
+			srv.Next(test.fault)
 			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 			defer cancel()
 			_, err := refresherOf(srv).Refresh(ctx, "user", manager.Token{RefreshToken: manager.NewSecret(login.RefreshToken)})
-			checkMarks(t, err, unmarked)
+			checkMarks(t, err, test.want)
 			if stats := srv.Stats(); stats.TokenCalls != 1 || stats.Reuses != 0 {
 				t.Errorf("%s: %d calls, %d reuses, want one call", name, stats.TokenCalls, stats.Reuses)
 			}

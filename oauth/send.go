@@ -17,7 +17,7 @@ const maxRedirects = 5
 func send(ctx context.Context, client *http.Client, method string, target *url.URL, header http.Header, form string, h hush) (*http.Response, error) {
 	from := origin(target)
 	if err := ctx.Err(); err != nil {
-		return nil, manager.Unspent(newCallError(from, err, h))
+		return nil, manager.NotSent(newCallError(from, err, h))
 	}
 	for hop := 0; ; hop++ {
 		var p progress
@@ -36,7 +36,7 @@ func send(ctx context.Context, client *http.Client, method string, target *url.U
 			unsent := hop == 0 && p.notSent(err)
 			err = newCallError(from, err, h)
 			if unsent {
-				err = manager.Unspent(err)
+				err = manager.NotSent(err)
 			}
 			return nil, err
 		}

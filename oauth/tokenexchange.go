@@ -59,7 +59,9 @@ type TokenFunc func(ctx context.Context) (manager.Secret, error)
 // The Refresher may be used for any number of credentials, concurrently. It is a
 // manager.Grouper: its group is the origin of cfg.Endpoint.TokenURL and the words
 // "token exchange", for a refresh that waits for another credential must not hold
-// the slot which that needs.
+// the slot which that needs; and a manager.Asker with the client, the endpoint, and the
+// scopes, audience and resources that it asks for. Its TokenRequest has no subject,
+// which a function returns: manage two subjects under two names.
 func TokenExchange(cfg oauth2.Config, exchange Exchange, options ...Options) manager.Refresher {
 	e := newEndpoint(cfg, false, options)
 	e.group += " token exchange"
@@ -75,7 +77,7 @@ func TokenExchange(cfg oauth2.Config, exchange Exchange, options ...Options) man
 	if exchange.Subject == nil && e.err == nil {
 		e.err = errors.New("oauth: Exchange.Subject is nil: it gives the token that is exchanged")
 	}
-	return e.again(func(ctx context.Context, _ time.Time) (url.Values, error) {
+	return e.again(fixed, func(ctx context.Context, _ time.Time) (url.Values, error) {
 		form := maps.Clone(fixed)
 		if err := party(ctx, form, "subject", exchange.Subject, exchange.SubjectType); err != nil {
 			return nil, err

@@ -74,7 +74,7 @@ func TestTokenExchangeForm(t *testing.T) {
 func TestTokenExchangeTakesNoSlotOfItsSubject(t *testing.T) {
 	for perGroup, within := range map[int]time.Duration{
 		4: 29 * time.Second, // of eight: the other group always has some
-		8: 28 * time.Second, // they take all, and let go after 5 s, before their time limit
+		8: 28 * time.Second, // they take all, and lend one after 5 s, in time for the other credential
 	} {
 		exchanges(t, perGroup, within)
 	}
@@ -83,7 +83,7 @@ func TestTokenExchangeTakesNoSlotOfItsSubject(t *testing.T) {
 // exchanges lets 50 tenants exchange the token of one credential that has none yet.
 func exchanges(t *testing.T, perGroup int, within time.Duration) {
 	synctest.Test(t, func(t *testing.T) {
-		srv := tokentest.New(tokentest.Options{Latency: time.Second})
+		srv := tokentest.New(tokentest.Options{Latency: 800 * time.Millisecond})
 		defer srv.Close()
 		config := manager.Config{Refreshes: 8, PerGroup: perGroup, Policy: manager.Policy{Patience: -1}}
 		happened := eventsOf(&config)
@@ -108,9 +108,8 @@ func exchanges(t *testing.T, perGroup int, within time.Duration) {
 		if took := time.Since(start); took > within {
 			t.Errorf("%d of 8 slots: took %v, want less than %v", perGroup, took, within)
 		}
-		failed := slices.ContainsFunc(happened(), func(e manager.Event) bool { return e.Kind == manager.EventRefreshFailed })
-		if failed != (perGroup == 8) {
-			t.Errorf("%d of 8 slots: some waited in vain: %v", perGroup, failed)
+		if slices.ContainsFunc(happened(), func(e manager.Event) bool { return e.Kind == manager.EventRefreshFailed }) {
+			t.Errorf("%d of 8 slots: some waited in vain", perGroup)
 		}
 	})
 }

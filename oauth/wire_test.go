@@ -93,8 +93,9 @@ func spend(t *testing.T, w *wire) (manager.Token, error) {
 type marking func(error) error
 
 func unmarked(err error) error      { return err }
-func declined(err error) error      { return manager.Unspent(err) }
-func doubtful(err error) error      { return manager.Doubtful(err) }
+func declined(err error) error      { return manager.NotSent(err) }
+func answered(err error) error      { return manager.Answered(err) }
+func suspected(err error) error     { return manager.LoginSuspected(err) }
 func permanent(err error) error     { return manager.Permanent(err) }
 func loginRequired(err error) error { return manager.LoginRequired(err) }
 
@@ -120,7 +121,7 @@ func chain(err error) string {
 	}
 	s := fmt.Sprintf("%T", err)
 	if v := reflect.ValueOf(err); strings.HasPrefix(s, "*manager.") {
-		s += fmt.Sprintf("{kind %v, after %v}", v.Elem().FieldByName("kind"), v.Elem().FieldByName("after"))
+		s += fmt.Sprintf("{class %v, after %v}", v.Elem().FieldByName("class"), v.Elem().FieldByName("after"))
 	}
 	return s + " " + chain(errors.Unwrap(err))
 }
