@@ -30,6 +30,7 @@ const (
 	revocation        = "revocation at Forget"
 	refusal           = "refusals told apart"
 	rotationCrowd     = "100 callers, restarts from the file"
+	behindProxy       = "restarted behind a reverse proxy"
 	kill              = "kill -9, restarts from the file"
 	processes         = "4 processes, one file"
 	control           = "control: 100 uncoordinated callers"
@@ -37,7 +38,7 @@ const (
 
 var rows = []string{
 	clientCredentials, basicSecret, postedSecret, privateKeyJWT, mutualTLS, code, device, refreshToken, jwtBearer,
-	tokenExchange, password, resourceIndicator, dpop, discovery, revocation, refusal, rotationCrowd, processes, kill, control,
+	tokenExchange, password, resourceIndicator, dpop, discovery, revocation, refusal, rotationCrowd, behindProxy, processes, kill, control,
 }
 
 // covered is what ran: row and server → how it went.
