@@ -196,7 +196,7 @@ func worlds() []namedWorld {
 		world(1, "alone, trouble, all", rules{procs: 1, alone: true, renewals: 2, start: budget{trouble: 2, crash: 1, giveUp: 1, odd: 1, fail: 1}}),
 		world(1, "lock, trouble, crash", rules{start: budget{trouble: 2, crash: 1, odd: 1}}),
 		world(1, "lock, trouble, store", rules{closed: true, start: budget{trouble: 1, fail: 1, late: 1}}),
-		world(1, "lock, odd, crash", rules{start: budget{odd: 3, crash: 1}}),
+		world(1, "lock, odd, crash", rules{start: budget{odd: 1, crash: 1}}),
 		world(1, "lock, wrong asker, all", rules{askers: [3]uint64{3, 7}, wrong: [3]bool{false, true}, renewals: 2, start: budget{giveUp: 1, trouble: 1, crash: 1, fail: 1}}),
 		world(1, "lock, reader, all", rules{readers: [3]bool{false, true}, controls: [3]string{"", "fi"}, start: budget{crash: 1, fail: 1, news: 1}}),
 		world(1, "lock, retries", rules{controls: [3]string{"r", "r"}, start: budget{giveUp: 1, odd: 1}}),
@@ -204,6 +204,7 @@ func worlds() []namedWorld {
 		world(1, "lease, trouble", rules{leasing: bounded, start: budget{steal: 1, trouble: 1, crash: 1}}),
 
 		world(2, "lock, trouble, all", rules{renewals: 2, start: budget{trouble: 2, crash: 1, giveUp: 1, fail: 1, odd: 1}}),
+		world(2, "lock, odd, all", rules{start: budget{odd: 3, crash: 1}}),
 		world(2, "three askers", rules{procs: 3, askers: [3]uint64{3, 7, 9}, wrong: [3]bool{false, true, true}, start: budget{giveUp: 1, trouble: 1, crash: 1}}),
 		world(2, "three, reader, logins", rules{procs: 3, readers: [3]bool{false, false, true}, controls: [3]string{"", "", "fi"}, start: budget{giveUp: 1, trouble: 1, news: 1}}),
 		world(2, "lease, retries, logins", rules{leasing: bounded, controls: [3]string{"r", "fi"}, start: budget{steal: 1, trouble: 1, odd: 1}}),

@@ -289,12 +289,16 @@ func (m *machine) heed(t *turn, s *Snapshot) {
 	m.seeMark(t, s.Mark)
 }
 
-// heedRetryAfter waits as a sibling was told to, once: its clock may be hours ahead.
+// heedRetryAfter takes over the stored Retry-After, up to an hour from when it was first
+// seen: the clock of the process that stored it may be ahead by years.
 func (m *machine) heedRetryAfter(t *turn, s *Snapshot) {
 	w := m.work
-	if wait := s.RetryAt.Sub(time.Unix(0, t.wall)); !s.RetryAt.IsZero() && wait > 0 && !s.RetryAt.Equal(w.heeded) {
+	if s.RetryAt.Equal(w.heeded) {
+		return
+	}
+	w.heeded = s.RetryAt
+	if wait := s.RetryAt.Sub(time.Unix(0, t.wall)); wait > 0 {
 		w.after = max(w.after, after(t.now, min(wait, maxRetryAfter)))
-		w.heeded = s.RetryAt
 	}
 }
 

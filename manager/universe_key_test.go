@@ -160,8 +160,8 @@ func (k *keyer) snapshot(s *Snapshot) {
 const (
 	encoded = " token work revision usable due attempt phase loaded published source" +
 		" waiters controls login purpose leased early forRejection overdue brokenOff sentAt parent next nextMark mark ownerless quiet quietUsable refusals barred suspicion suspectDue" +
-		" failure final failures misconfigured retry after forced forces forcedUntil born quick fruitless barren barrenUntil unsaved unstored dirty saves saveRetry loads heard late "
-	skipped = " name set read op parked dying limit saveErr hung heeded waitOut spoiled failedAt resolved outcome sentWall loadRetry loadErr leaving lastTry "
+		" heeded failure final failures misconfigured retry after forced forces forcedUntil born quick fruitless barren barrenUntil unsaved unstored dirty saves saveRetry loads heard late "
+	skipped = " name set read op parked dying limit saveErr hung waitOut spoiled failedAt resolved outcome sentWall loadRetry loadErr leaving lastTry "
 )
 
 func (k *keyer) machine(m *machine) {
@@ -199,7 +199,7 @@ func (k *keyer) machine(m *machine) {
 	if m.phase == sending {
 		k.time(m.refreshLimit())
 	}
-	k.flags(w.barred != nil, w.forced)
+	k.flags(w.barred != nil, w.forced, w.heeded.IsZero())
 	k.refusals(w.refusals)
 	k.time(w.quiet)
 	k.time(w.quietUsable)

@@ -54,7 +54,7 @@ type work struct {
 	misconfigured int           // of class configuration, in a row
 	retry         int64         // no attempt before that, by our own back-off
 	after         int64         // nor before that, by the server's Retry-After
-	heeded        time.Time     // the stored one that after was made of
+	heeded        time.Time     // the stored Retry-After that after comes from
 	waitOut       bool          // callers wait for retry: it is a second away
 	spoiled       error         // what is wrong with the access token of next
 
