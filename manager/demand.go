@@ -1,5 +1,7 @@
 package manager
 
+import "time"
+
 // ask takes in a caller without a usable token.
 func (m *machine) ask(t *turn, msg ask) {
 	w := m.doing()
@@ -154,6 +156,11 @@ func (m *machine) obstacle(t *turn) *RefreshError {
 		start = max(t.now, w.saveRetry) // FailClosed: the answer is there and waits for the store
 	}
 	if start == never {
+		if at := w.failure.RetryAt; !at.IsZero() && at.UnixNano() < t.wall { // it has passed, and there is no other
+			later := *w.failure
+			later.RetryAt = time.Time{}
+			w.failure = &later
+		}
 		return w.failure
 	}
 	return m.failureUntil(t, start)
