@@ -215,6 +215,48 @@ func (k *keyer) machine(m *machine) {
 	}
 }
 
+// TestKeyTellsApart looks at small worlds for two states with one key from which the
+// same move leads to different keys: the key would have left out something that counts.
+func TestKeyTellsApart(t *testing.T) {
+	for _, name := range []string{"alone, trouble", "lock, odd refusals", "lock, wrong asker", "alone, retry"} {
+		for _, w := range worlds() {
+			if w.name == name {
+				tellApart(t, &w.rules)
+			}
+		}
+	}
+}
+
+func tellApart(t *testing.T, r *rules) {
+	t.Helper()
+	type edge struct {
+		from key
+		move move
+	}
+	var buffer []byte
+	leads, seen := make(map[edge]key), make(map[key]int)
+	var walk func(u *universe)
+	walk = func(u *universe) {
+		k := keyOf(u, &buffer)
+		if seen[k]++; seen[k] > 3 || t.Failed() {
+			return
+		}
+		for _, m := range u.moves(nil) {
+			v := u.clone()
+			v.make(m)
+			to := keyOf(v, &buffer)
+			if before, ok := leads[edge{k, m}]; ok && before != to {
+				t.Errorf("%s: %v leads from one key to two", r.name, m)
+				return
+			}
+			leads[edge{k, m}] = to
+			walk(v)
+		}
+	}
+	walk(r.universe())
+	t.Logf("%-20s %6d keys", r.name, len(seen))
+}
+
 // TestKeyKnowsEveryField fails when the machine has got a field of which the key
 // does not know whether it matters.
 func TestKeyKnowsEveryField(t *testing.T) {
