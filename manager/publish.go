@@ -49,7 +49,7 @@ func (m *machine) expire(t *turn) {
 		}
 		m.hide(t)
 		m.say(t, EventExpired, nil)
-		if w := m.work; w != nil && w.mark.Answered { // while it was usable there was no hurry: the back-off begins anew
+		if w := m.work; w != nil && w.mark.Answered && w.misconfigured == 0 { // while it was usable there was no hurry: the back-off begins anew
 			w.failures = 0
 			w.retry = min(w.retry, after(t.now, m.set.policy.retry(1, t.dice)))
 		}
