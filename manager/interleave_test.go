@@ -194,7 +194,7 @@ func worlds() []namedWorld {
 		world(1, "three, lock", rules{procs: 3, start: budget{crash: 1, fail: 1}}),
 
 		world(1, "alone, trouble, all", rules{procs: 1, alone: true, renewals: 2, start: budget{trouble: 2, crash: 1, giveUp: 1, odd: 1, fail: 1}}),
-		world(1, "lock, trouble, crash", rules{start: budget{trouble: 1, crash: 1, odd: 1}}),
+		world(1, "lock, trouble, odd", rules{start: budget{trouble: 1, giveUp: 1, odd: 1}}),
 		world(1, "lock, trouble, store", rules{closed: true, start: budget{trouble: 1, fail: 1, late: 1}}),
 		world(1, "lock, odd, crash", rules{start: budget{odd: 1, crash: 1}}),
 		world(1, "lock, wrong asker, all", rules{askers: [3]uint64{3, 7}, wrong: [3]bool{false, true}, start: budget{giveUp: 1, trouble: 1, crash: 1}}),
