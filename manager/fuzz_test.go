@@ -1,7 +1,6 @@
 package manager
 
 import (
-	"errors"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -216,131 +215,6 @@ func (t *trial) answerStore(choice byte) {
 			t.step(saved{t.write.op, errOutage})
 		default:
 			t.step(saved{t.write.op, t.apply(t.write)})
-		}
-	}
-}
-
-func (t *trial) siblingWrites(choice byte) {
-	if !t.set.durable || t.stored.Revision == 0 {
-		return
-	}
-	s := t.stored
-	s.Revision++
-	switch choice >> 5 {
-	case 0: // marks the same parent
-		if t.wide && s.Token.RefreshToken.IsZero() {
-			return
-		}
-		s.Mark = Mark{Owner: [16]byte{99}, Attempt: uint64(t.now), Login: s.Login, Generation: s.Generation, At: t.wall(), Limit: t.set.policy.limit()}
-		if r := s.Token.RefreshToken; !r.IsZero() && t.sent[r.Reveal()] == nil {
-			t.sent[r.Reveal()] = &sentToken{at: t.now, over: t.now + int64(t.set.policy.limit()+quietMargin), marked: true, elsewhere: true}
-		}
-	case 1: // has refreshed
-		s = t.sibling(s.Login, s.Generation+1)
-	case 2: // has logged in
-		s = t.sibling(s.Login+1, s.Generation+1)
-	case 3: // has logged out
-		s = Snapshot{Login: s.Login + 1, Generation: s.Generation, Revision: s.Revision}
-		if t.wide {
-			s.Generation++
-		}
-	case 4: // was refused
-		if t.wide {
-			t.siblingRefused(&s)
-			break
-		}
-		s.Mark, s.Refusals = Mark{}, []Refusal{{At: t.wall(), Reason: "refused elsewhere"}}
-	default:
-		if !t.wide {
-			return
-		}
-		t.siblingNotes(&s)
-	}
-	t.put(s)
-	t.healed = false
-	t.note("-- a sibling writes %s", describeSnapshot(&s))
-}
-
-func (t *trial) answerRefresh(choice byte) {
-	if t.flight == nil {
-		return
-	}
-	flight := *t.flight
-	t.flight, t.slot = nil, false
-	answer := refreshed{attempt: flight.attempt, token: t.fresh(false)}
-	t.returned++
-	if t.machine.work.forces > 0 {
-		t.forcedEnd = t.now
-	}
-	var sent *sentToken
-	if flight.prev != nil && !flight.prev.RefreshToken.IsZero() {
-		sent = t.sent[flight.prev.RefreshToken.Reveal()]
-	}
-	switch choice >> 5 {
-	case 1:
-		answer.err = errors.New("no answer")
-		if choice&8 != 0 {
-			answer.err = Answered(errors.New("503"))
-		}
-	case 2:
-		answer.err = LoginRequired(errors.New("invalid_grant"))
-	case 3:
-		answer.err = []error{Permanent(errOutage), NotSent(errOutage), LoginSuspected(errOutage), RetryAfter(Answered(errOutage), time.Minute)}[choice>>3&3]
-	case 4:
-		answer.token = t.fresh(true)
-		answer.token.ExpiresIn = -1 // born expired
-	case 5:
-		answer.token = flight.prev // nothing new
-	default:
-		answer.token = t.fresh(sent != nil || choice&8 != 0)
-	}
-	if answer.token == nil {
-		answer.token = &Token{}
-	}
-	token := *answer.token
-	answer.token = &token
-	if t.wide && !t.calm {
-		t.oddAnswer(&answer, &flight)
-	}
-	if answer.err == nil {
-		parent := flight.prev
-		if parent != nil && parent.AccessToken.IsZero() && parent.RefreshToken.IsZero() {
-			parent = nil // a logout: it counts as a login
-		}
-		if key := lineageKey(&token); t.lineages[key] == 0 {
-			t.descends(&token, parent)
-		}
-	}
-	t.learn(&answer, &flight, sent)
-	t.step(answer)
-}
-
-// learn notes what the answer says about the refresh token that was sent, and for how
-// long the server wants to be left alone.
-func (t *trial) learn(answer *refreshed, flight *refresh, sent *sentToken) {
-	v := judge(answer.err)
-	took := t.now - t.machine.work.sentAt
-	if v.after > 0 && v.class != ClassFinal && v.class != ClassConfiguration && t.machine.token == flight.prev {
-		t.wait = told429{flight.prev, after(t.now, min(v.after, maxRetryAfter))}
-	}
-	t.healed = t.healed && answer.err == nil
-	if sent == nil {
-		return
-	}
-	secret := flight.prev.RefreshToken.Reveal()
-	next := answer.token.RefreshToken
-	rotated := answer.err == nil && !next.IsZero() && !next.Equal(flight.prev.RefreshToken)
-	sent.spent = rotated
-	switch {
-	case v.class == ClassFinal && answer.err != nil:
-		sent.refused = true
-	case v.class == ClassAnswered && took <= int64(slowAnswer):
-		sent.over = t.now + took + int64(quietMargin)
-	case answer.err == nil && !rotated:
-		delete(t.sent, secret) // it may be sent again
-	case v.class == ClassNotSent || v.class == ClassConfiguration || v.class == ClassSuspected:
-		if sent.over = t.now; !sent.guarded { // of a guarded try the first one stays in doubt
-			delete(t.sent, secret)
 		}
 	}
 }
