@@ -26,7 +26,7 @@ func (m *machine) refreshed(t *turn, msg refreshed) {
 		v := m.judge(t, msg.err)
 		told.class, told.err, told.after = v.class, msg.err, v.after
 	} else {
-		told.healed = !w.suspicion.IsZero()
+		told.healed = !w.suspicion.IsZero() && !msg.token.AccessToken.IsZero()
 	}
 	t.emit(told)
 	switch {
@@ -75,9 +75,10 @@ func (m *machine) succeeded(t *turn, answer *Token) {
 	case !rotated && left < shortestLife:
 		m.failed(t, NotSent(m.bornExpired(next, left)))
 		return
-	case spoiled != nil: // its refresh token is the only copy
-		next.AccessToken, next.header, next.Type = Secret{}, nil, ""
-		w.spoiled = spoiled
+	case spoiled != nil:
+		m.salvage(next, spoiled)
+	case rotated && left-m.set.policy.skew(next.ExpiresIn) < shortestLife && m.published:
+		m.salvage(next, m.bornExpired(next, left))
 	}
 	if rotated || !same {
 		next.generation++
@@ -122,6 +123,18 @@ func (m *machine) inherit(next *Token) (rotated bool) {
 		next.Scope = prev.Scope
 	}
 	return rotated
+}
+
+// salvage keeps an answer of which only the refresh token, the one copy of it, is any good.
+// The access token before stays in use as long as it can.
+func (m *machine) salvage(next *Token, err error) {
+	m.work.spoiled = err
+	next.AccessToken, next.header, next.Type = Secret{}, nil, ""
+	if m.published {
+		before := m.token.keep()
+		next.AccessToken, next.header, next.Type = before.AccessToken, before.header, before.Type
+		next.Expiry, next.ExpiresIn, next.RefreshIn = before.Expiry, before.ExpiresIn, 0
+	}
 }
 
 // lastSecond waits for the end of a token that its server gives out, to all who ask,
@@ -180,12 +193,12 @@ func (m *machine) installed(t *turn) {
 	usable := m.take(t, next, left)
 	m.source = SourceRefresh
 	t.emit(event{Event{Kind: EventRefreshed, Attempt: uint64(m.attempt), Generation: next.generation}})
+	if !usable && spoiled == nil {
+		spoiled = m.bornExpired(next, left)
+	}
 	switch {
-	case !usable:
+	case spoiled != nil:
 		w.failures, w.failedAt = failures, failedAt // a server that goes on like that is asked ever more seldom
-		if spoiled == nil {
-			spoiled = m.bornExpired(next, left)
-		}
 		m.failed(t, spoiled)
 		return
 	case before.same(next) && m.due <= t.now:

@@ -206,8 +206,10 @@ func (m *machine) start() int64 {
 		return w.retry
 	case m.onlyLooks():
 		return never
-	case w.forced:
-		return max(w.after, m.guard())
+	case w.forced && m.set.leased && !w.ownerless:
+		return w.after
+	case w.forced: // whatever it may do to a token that is usable
+		return max(w.after, w.quiet)
 	case m.ended():
 		return never
 	}
