@@ -284,6 +284,9 @@ func (m *machine) heed(t *turn, s *Snapshot) {
 	if !own.IsZero() && m.refusal().IsZero() && (w.dirty || len(s.Refusals) >= MaxRefusals) {
 		w.refusals = withRefusal(s.Refusals, own)
 	}
+	if w.failure != nil && w.failure.Class == ClassFinal && !m.barred() {
+		w.failure = nil // the refusal has ended
+	}
 	m.heedRetryAfter(t, s)
 	m.resumeSuspicion(t, s.Suspicion)
 	m.seeMark(t, s.Mark)
