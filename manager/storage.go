@@ -311,8 +311,8 @@ func (m *machine) seeMark(t *turn, mark Mark) {
 		w.dirty = m.set.durable // ours, and taken away since: the store is still to hear of that
 		return
 	}
-	answered := mark.Answered && !w.mark.Answered
-	if mark.same(w.mark) && !answered {
+	settled := w.mark.Answered && !mark.Answered // we know more than the store
+	if mark.same(w.mark) && (settled || mark.Answered == w.mark.Answered && mark.Limit == w.mark.Limit && mark.Guarded == w.mark.Guarded) {
 		return
 	}
 	ownerless := mark.same(w.mark) && w.ownerless
