@@ -31,7 +31,8 @@ func (t *trial) apply(w save) error {
 
 // put replaces what is stored.
 func (t *trial) put(s Snapshot) {
-	if !s.RetryAt.Equal(t.stored.RetryAt) {
+	if !s.RetryAt.IsZero() && !s.RetryAt.Equal(t.retryDate) { // one date counts once
+		t.retryDate = s.RetryAt
 		t.retrySince = t.now
 	}
 	t.stored = s

@@ -19,7 +19,8 @@ type trial struct {
 	lease   int64 // when it ends; negative: never; 0: none
 
 	stored     Snapshot       // what the store holds
-	retrySince int64          // when its RetryAt was stored
+	retryDate  time.Time      // its RetryAt, or the last that it had
+	retrySince int64          // when that was stored first
 	lineages   map[string]int // which login a token comes from
 	lineage    int            // the last one given out
 
