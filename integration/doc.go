@@ -5,6 +5,8 @@
 //	zitadel/oidc        in process, with the storage of its own example
 //	ory/fosite          in process, with the memory store of its own
 //
+// Beside them are the printers of testify, which must not show a token.
+//
 // Every grant is tried with each server that knows it; a table at the end of the log
 // says which ran, and why others did not. Run it with
 //

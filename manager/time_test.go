@@ -227,6 +227,9 @@ func TestTokenThatNoHeaderCanCarry(t *testing.T) {
 		"outer spaces": {AccessToken: manager.NewSecret("   ")},
 		"header":       {AccessToken: manager.NewSecret("a\r\nX-Injected: b")},
 		"type":         {AccessToken: manager.NewSecret("a"), Type: "Bearer\r\nX-Injected:"},
+		"phrase":       {AccessToken: manager.NewSecret("a"), Type: "User Access Token"},
+		"mac":          {AccessToken: manager.NewSecret("a"), Type: "mac"},
+		"N_A":          {AccessToken: manager.NewSecret("a"), Type: "N_A"},
 	} {
 		for _, rotate := range []bool{false, true} {
 			t.Run(fmt.Sprint(name, " ", rotate), func(t *testing.T) {
@@ -248,7 +251,7 @@ func TestTokenThatNoHeaderCanCarry(t *testing.T) {
 					}
 					c := begin(t, manager.Config{Store: store}).Manage("billing", odd)
 					mustInstall(t, c, login("", "R", 0))
-					if err := refusal(t, c); !strings.Contains(err.Error(), "no header can carry it") || strings.Contains(err.Error(), "Injected") {
+					if err := refusal(t, c); !strings.Contains(err.Error(), "no header can carry it") && !strings.Contains(err.Error(), "the token_type "+name+": it is not sent") || strings.Contains(err.Error(), "Injected") {
 						t.Errorf("got %v, want an error that says what is wrong, and shows nothing", err)
 					}
 					if got := store.get("billing").Token.RefreshToken.Reveal(); rotate && got != "R1" {
@@ -260,9 +263,16 @@ func TestTokenThatNoHeaderCanCarry(t *testing.T) {
 			})
 		}
 	}
-	m := begin(t, manager.Config{})
-	if err := m.Manage("billing", nil).Install(t.Context(), manager.Token{AccessToken: manager.NewSecret("a\n")}); err == nil {
-		t.Error("Install of a token with a line break: no error")
+	c := begin(t, manager.Config{}).Manage("billing", nil)
+	for _, bad := range []manager.Token{{AccessToken: manager.NewSecret("a\n")}, {AccessToken: manager.NewSecret("a"), Type: "MAC"},
+		{AccessToken: manager.NewSecret("a"), Type: "Basic"}, {AccessToken: manager.NewSecret("a"), Type: "an odd type"}} {
+		if err := c.Install(t.Context(), bad); err == nil {
+			t.Errorf("Install of %q of type %q: no error", bad.AccessToken.Reveal(), bad.Type)
+		}
+	}
+	mustInstall(t, c, manager.Token{AccessToken: manager.NewSecret("a"), Type: "Zoho-oauthtoken"})
+	if got := mustToken(t, c, "a").Authorization(); got[0] != "Zoho-oauthtoken a" {
+		t.Errorf("a type of an API's own: got %q, want it as it is", got)
 	}
 }
 

@@ -4,11 +4,16 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"log/slog"
+	"math"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
 	"unsafe"
+
+	"example.com/tokenactor/internal/tokentype"
 )
 
 // hidden is what every way of printing a Secret shows.
@@ -16,26 +21,49 @@ const hidden = "[secret]"
 
 // A Secret is a string that no log line shows. Only Reveal gives it out.
 //
-// It hides behind a pointer because fmt prints a string held in an unexported
-// field whatever methods its type has; of a nested pointer it prints the address.
+// All that a printer finds inside, also one that follows pointers and reads unexported
+// fields as the diffs of testify do, is the length of the string and a hash that is
+// another one in each process. For that hash's sake reflect.DeepEqual, and with it
+// assert.Equal, takes two Secrets for equal that hold equal strings; == does not.
 // The zero Secret is the absent one. Secrets are immutable and may be shared.
-type Secret struct{ p *string }
+type Secret struct{ p *digest }
+
+// A digest is the part of a secret that printers may find. fmt prints a string in
+// an unexported field whatever methods its type has, other printers follow a pointer to
+// one, and reflect.DeepEqual would compare an unsafe.Pointer by its address.
+type digest struct{ length, hash uint32 }
+
+// A secret is what a Secret points to, the start of: no type says that there is more.
+type secret struct {
+	digest
+	data *byte // of length bytes
+}
+
+var secretSeed = maphash.MakeSeed()
 
 // NewSecret hides s. The empty string gives the zero Secret.
 func NewSecret(s string) Secret {
-	if s == "" {
+	switch {
+	case s == "":
 		return Secret{}
+	case uint64(len(s)) > math.MaxUint32:
+		panic("manager: a secret of 4 GiB")
 	}
-	kept := s // not &s, which would allocate for the empty one too
-	return Secret{&kept}
+	hash := uint32(maphash.String(secretSeed, s))
+	return (&secret{digest{uint32(len(s)), hash}, unsafe.StringData(s)}).hidden()
 }
+
+// hidden gives the Secret that points to s. The pointer to its first field keeps all
+// of it alive.
+func (s *secret) hidden() Secret { return Secret{&s.digest} }
 
 // Reveal gives the string itself: for the wire and for storage, never for a log.
 func (s Secret) Reveal() string {
 	if s.p == nil {
 		return ""
 	}
-	return *s.p
+	whole := (*secret)(unsafe.Pointer(s.p))
+	return unsafe.String(whole.data, whole.length)
 }
 
 // IsZero reports whether there is no secret.
@@ -46,7 +74,7 @@ func (s Secret) Equal(other Secret) bool {
 	if s.p == other.p {
 		return true
 	}
-	return s.p != nil && other.p != nil && subtle.ConstantTimeCompare([]byte(*s.p), []byte(*other.p)) == 1
+	return s.p != nil && other.p != nil && subtle.ConstantTimeCompare([]byte(s.Reveal()), []byte(other.Reveal())) == 1
 }
 
 // String gives a placeholder, or "" for the zero Secret.
@@ -100,7 +128,14 @@ type Token struct {
 	// keeps the one before (RFC 6749 section 6).
 	RefreshToken Secret
 
-	// Type is the token_type of RFC 6749 section 7.1; "" stands for "Bearer".
+	// Type is the token_type of RFC 6749 section 7.1, the scheme that AccessToken is
+	// sent under; "" stands for "Bearer". A name of an API's own goes out as it is,
+	// such as "Zoho-oauthtoken". One that cannot be a scheme (RFC 9110 section 11.1)
+	// is an error of the refresh or of Install, which sends no such token but keeps
+	// its refresh token. So is the name of a registered scheme other than Bearer and
+	// DPoP, and mac, PoP and N_A: such a server wants more than the token, or gave out
+	// something else. A Refresher whose AccessToken is all that such a scheme wants
+	// leaves Type empty, and client.PlaceFunc writes the header.
 	Type string
 
 	// Expiry is when the server stops accepting AccessToken, by this
@@ -137,10 +172,8 @@ type Token struct {
 	login      uint64 // set by the manager before it publishes the token
 	generation uint64 // likewise
 
-	// "Bearer …", made once. A pointer to a string, since fmt follows one to an
-	// array, a slice or a struct: %s of a field that it cannot ask for its methods
-	// shows what that points to.
-	header *string
+	// Where the header's value is, made once. A pointer to nothing, as printers see it.
+	header *opaque
 }
 
 // Generation counts the tokens that the manager installed for this credential,
@@ -155,8 +188,8 @@ func (t *Token) Login() uint64 { return t.login }
 // 2.1): the type, a space, the access token. The slice is shared by all callers
 // and has no spare capacity: put it into an http.Header, do not write to it.
 func (t *Token) Authorization() []string {
-	if both := t.prepared(); both != nil {
-		return both[:1:1]
+	if h := t.prepared(); h != nil {
+		return unsafe.Slice(&h.value, 1)
 	}
 	return []string{t.scheme() + " " + t.AccessToken.Reveal()} // of a copy that was changed, or of a new token
 }
@@ -164,9 +197,11 @@ func (t *Token) Authorization() []string {
 // scheme is the type as it goes into the header. Servers answer "bearer" and
 // compare "Bearer": both are the same scheme (RFC 9110 section 11.1).
 func (t *Token) scheme() string {
-	switch t.Type {
-	case "", "bearer", "BEARER":
+	switch {
+	case t.Type == "" || strings.EqualFold(t.Type, "Bearer"):
 		return "Bearer"
+	case strings.EqualFold(t.Type, "DPoP"):
+		return "DPoP"
 	}
 	return t.Type
 }
@@ -176,7 +211,11 @@ func (t Token) String() string {
 	if t.AccessToken.IsZero() {
 		return "token(none)"
 	}
-	s := fmt.Sprintf("token(%s login=%d generation=%d", t.scheme(), t.login, t.generation)
+	scheme := t.scheme()
+	if !tokentype.Valid(scheme) {
+		scheme = strconv.Quote(scheme)
+	}
+	s := fmt.Sprintf("token(%s login=%d generation=%d", scheme, t.login, t.generation)
 	if !t.Expiry.IsZero() {
 		s += " expiry=" + t.Expiry.UTC().Format(time.RFC3339)
 	}
@@ -219,23 +258,26 @@ func (t *Token) foreign(asks uint64) bool {
 }
 
 // unsendable says why no request can carry the token: net/http refuses a header with
-// control characters, and trims one of its spaces.
+// control characters, and trims one of its spaces; and a type may ask for more than the
+// token (RFC 6749 section 7.1: a client must not use one that it does not understand).
 func (t *Token) unsendable() error {
 	access := t.AccessToken.Reveal()
-	switch {
+	switch scheme := t.scheme(); {
 	case access == "":
 		return nil
 	case strings.TrimSpace(access) != access || strings.ContainsFunc(access, unicode.IsControl):
 		return errAccessToken
-	case strings.ContainsFunc(t.Type, unicode.IsControl):
+	case !tokentype.Valid(scheme):
 		return errTokenType
+	case tokentype.Foreign(scheme):
+		return fmt.Errorf("manager: the new token has the token_type %s: it is not sent, since such a token is not one that goes into a header as it is", scheme)
 	}
 	return nil
 }
 
 var (
 	errAccessToken = errors.New("manager: the new access token has a control character or outer spaces: no header can carry it")
-	errTokenType   = errors.New("manager: the token_type has a control character: no header can carry it")
+	errTokenType   = errors.New("manager: the token_type is not the name of a scheme (RFC 9110 section 11.1): no header can carry it")
 )
 
 // datum makes RefreshExpiresIn, counted from then, the date that is kept.
@@ -246,11 +288,20 @@ func (t *Token) datum(then time.Time) {
 	t.RefreshExpiresIn = 0
 }
 
-// A kept is a Token with its header's value beside it: one object where there would be
-// two, since a garbage collector counts objects, and there may be a million.
+// A header is the value of the Authorization header, "Bearer …", and the access token,
+// which is a part of it.
+type header struct {
+	value  string
+	access secret
+}
+
+type opaque struct{}
+
+// A kept is a Token with its header beside it: one object where there would be two,
+// since a garbage collector counts objects, and there may be a million.
 type kept struct {
 	Token
-	both [2]string
+	header header
 }
 
 // prepare makes the header's value. AccessToken then shares its bytes.
@@ -258,35 +309,32 @@ func (t *Token) prepare() {
 	if t.AccessToken.IsZero() {
 		return
 	}
-	scheme := t.scheme()
-	value := scheme + " " + t.AccessToken.Reveal()
-	t.carry(&[2]string{value, value[len(scheme)+1:]})
+	access := t.AccessToken.Reveal()
+	value := t.scheme() + " " + access
+	part := value[len(value)-len(access):]
+	t.carry(&header{value, secret{*t.AccessToken.p, unsafe.StringData(part)}})
 }
 
 // keep gives a copy that is as prepared as t.
 func (t *Token) keep() *Token {
-	both := t.prepared()
-	if both == nil {
+	h := t.prepared()
+	if h == nil {
 		k := *t
 		return &k
 	}
-	k := &kept{*t, *both}
-	k.carry(&k.both)
+	k := &kept{*t, *h}
+	k.carry(&k.header)
 	return &k.Token
 }
 
-func (t *Token) carry(both *[2]string) {
-	t.header, t.AccessToken = &both[0], Secret{&both[1]}
+func (t *Token) carry(h *header) {
+	t.header, t.AccessToken = (*opaque)(unsafe.Pointer(h)), h.access.hidden()
 }
 
-// prepared gives the header's value and the access token; nil: prepare was not called
-// since AccessToken was set.
-func (t *Token) prepared() *[2]string {
-	if t.header == nil {
-		return nil
-	}
-	if both := (*[2]string)(unsafe.Slice(t.header, 2)); &both[1] == t.AccessToken.p {
-		return both
+// prepared gives the header; nil: prepare was not called since AccessToken was set.
+func (t *Token) prepared() *header {
+	if h := (*header)(unsafe.Pointer(t.header)); h != nil && &h.access.digest == t.AccessToken.p {
+		return h
 	}
 	return nil
 }

@@ -30,11 +30,19 @@ func TestAuthorization(t *testing.T) {
 			t.Errorf("Authorization of a changed copy: got %q, want [Bearer T2]", got)
 		}
 	})
-	for kind, want := range map[string]string{"": "Bearer T", "bearer": "Bearer T", "DPoP": "DPoP T", "MAC": "MAC T"} {
+	for kind, want := range map[string]string{"": "Bearer T", "bearer": "Bearer T", "bEARER": "Bearer T", "DPoP": "DPoP T", "dpop": "DPoP T", "MAC": "MAC T"} {
 		token := manager.Token{AccessToken: manager.NewSecret("T"), Type: kind}
 		if got := token.Authorization(); len(got) != 1 || got[0] != want {
 			t.Errorf("Authorization of type %q: got %q, want [%s]", kind, got, want)
 		}
+	}
+}
+
+// A type that no scheme has is no line of its own in a log.
+func TestTokenStringQuotesItsType(t *testing.T) {
+	token := manager.Token{AccessToken: manager.NewSecret("T"), Type: "Bearer\x1b[2J\nlevel=ERROR"}
+	if got, want := token.String(), `token("Bearer\x1b[2J\nlevel=ERROR" login=0 generation=0)`; got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
 

@@ -156,7 +156,7 @@ func read(t *Token) (f, index byte) {
 	if t == nil || t.RefreshToken.IsZero() {
 		return 0, 0
 	}
-	s := *t.RefreshToken.p
+	s := t.RefreshToken.Reveal()
 	return s[1] - '0', s[3] - '0'
 }
 
