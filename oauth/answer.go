@@ -9,7 +9,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
+	"example.com/tokenactor/internal/tokentype"
 	"example.com/tokenactor/manager"
 )
 
@@ -68,10 +70,10 @@ func (r *reply) refusal(where, needed string) *Error {
 	case over:
 		e.detail = "more than 1 MiB"
 	case r.status == http.StatusSeeOther:
-		e.detail = "a redirect that says that the request was carried out (RFC 9110 section 15.4.4), and which a token request does not follow; " +
+		e.detail = r.led() + " that says that the request was carried out (RFC 9110 section 15.4.4), and which a token request does not follow; " +
 			"set " + fieldOf[where] + " to where the endpoint is"
 	case redirects(r.status):
-		e.detail = "a redirect that a token request does not follow; set " + fieldOf[where] + " to where the endpoint is"
+		e.detail = r.led() + " that a token request does not follow; set " + fieldOf[where] + " to where the endpoint is"
 	case r.broken != nil:
 		e.detail = "a body that broke off"
 	case empty:
@@ -100,6 +102,14 @@ func (e *Error) say(known string, f finding, description string, h hush) {
 	if e.Code == "" {
 		e.detail = "an error whose code cannot be shown"
 	}
+}
+
+// led is the redirect that an answer is, and where it leads.
+func (r *reply) led() string {
+	if to := r.hush.location(r.target, r.header); to != "" {
+		return "a redirect to " + to
+	}
+	return "a redirect"
 }
 
 // media is what the answer is called.
@@ -135,7 +145,7 @@ func (a answer) token(now time.Time, spent bool) manager.Token {
 	t := manager.Token{
 		AccessToken:  manager.NewSecret(a.word("access_token")),
 		RefreshToken: manager.NewSecret(a.word("refresh_token")),
-		Type:         a.word("token_type"),
+		Type:         tokenType(a.word("token_type")),
 		Scope:        a.scope(),
 	}
 	t.ExpiresIn = a.life(now, spent && !t.RefreshToken.IsZero())
@@ -158,6 +168,19 @@ func (a answer) token(now time.Time, spent bool) manager.Token {
 		}
 	}
 	return t
+}
+
+// tokenType is the type under which a token goes out that was answered with that
+// token_type. A server that has words of its own there, such as bot or User Access
+// Token, means a bearer token. One that names another scheme does not: its token is
+// not sent, which the manager sees to, and the refresh token beside it is kept.
+func tokenType(answered string) string {
+	answered = strings.TrimSpace(answered)
+	switch {
+	case answered == "", strings.EqualFold(answered, "Bearer"), strings.EqualFold(answered, "DPoP"), tokentype.Foreign(answered):
+		return answered
+	}
+	return "Bearer"
 }
 
 // life is how long the access token lives; 0: unknown. A server that says 0 or less means
@@ -212,13 +235,19 @@ func parseDate(text string) (time.Time, bool) {
 }
 
 // scope is a string of words (RFC 6749 section 3.3), or the list of them that some
-// servers send.
+// servers send. Programs print it.
 func (a answer) scope() string {
+	text := a.word("scope")
 	var words []string
 	if f := a["scope"]; !f.plain && json.Unmarshal([]byte(f.text), &words) == nil {
-		return strings.Join(words, " ")
+		text = strings.Join(words, " ")
 	}
-	return a.word("scope")
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, text)
 }
 
 // longest is where lives are cut: a century, which still fits into times counted

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"example.com/tokenactor/manager"
+	"example.com/tokenactor/oauth"
 )
 
 const (
@@ -112,6 +114,8 @@ func TestScenario22Answers(t *testing.T) {
 		{"", `{"Access_Token":"B","access_token":"A","scope":"s"}`, "A scope=s +Access_Token=B"},
 		{"", `{"access_token":"B","access_token":"A","scope":"s"}`, "A scope=s"},
 
+		{"", `{"access_token":"A","scope":"s\u001b[2J\nt"}`, "A scope=s [2J t"},
+
 		// An error beside a token: it may have cost the refresh token, so it counts.
 		{"", `{"access_token":"A","error":"","error_description":"","scope":"s"}`, "A scope=s"},
 		{"", `{"access_token":"A","error":"none","scope":"s"}`, "A scope=s"},
@@ -134,5 +138,59 @@ func TestScenario22Answers(t *testing.T) {
 				t.Errorf("%s\n got %s\nwant %s", test.body, got, test.want)
 			}
 		})
+	}
+}
+
+// What a token_type makes of a token: what the Authorization header is, or that the
+// token is not sent while its refresh token is kept.
+func TestTokenTypes(t *testing.T) {
+	for answered, want := range map[string]string{
+		`"Bearer"`: "Bearer A", `"bearer"`: "Bearer A", `"bEARER"`: "Bearer A", `""`: "Bearer A", `null`: "Bearer A", `7`: "Bearer A",
+		`" bearer\n"`: "Bearer A", `["Bearer"]`: "Bearer A",
+		`"DPoP"`: "DPoP A", `"dpop"`: "DPoP A",
+		`"bot"`: "Bearer A", `"user"`: "Bearer A", `"BearerToken"`: "Bearer A", `"User Access Token"`: "Bearer A",
+		`"Application Access Token"`: "Bearer A", `"Bearer\u001b[2J\nlevel=ERROR msg=forged"`: "Bearer A", `"Bearer\r\nX-Injected: b"`: "Bearer A",
+		`"mac"`: "", `"MAC"`: "", `"PoP"`: "", `"Basic"`: "", `"basic"`: "", `"N_A"`: "", `"Digest"`: "", `"HOBA"`: "", `"Mutual"`: "",
+		`"Negotiate"`: "", `"OAuth"`: "", `"SCRAM-SHA-256"`: "", `"vapid"`: "", `"GNAP"`: "", `"PrivateToken"`: "", `" mac "`: "",
+	} {
+		inBubble(t, answered, func(t *testing.T) {
+			w := &wire{}
+			w.answer = func(r *http.Request) (*http.Response, error) {
+				if len(w.sent) > 1 {
+					return response(200, `{"access_token":"B","refresh_token":"at-r3"}`), nil
+				}
+				return response(200, `{"access_token":"A","refresh_token":"at-r2","token_type":`+answered+`}`), nil
+			}
+			c := begin(t, manager.Config{}).Manage("user", oauth.RefreshToken(userConfig(), w.options()))
+			install(t, c, manager.Token{RefreshToken: manager.NewSecret("at-r1")})
+			got, err := c.Token(t.Context())
+			if want != "" {
+				if err != nil || got.Authorization()[0] != want || strings.ContainsAny(fmt.Sprint(got), "\x1b\r\n") {
+					t.Errorf("got %v, %v, want %s", got, err, want)
+				}
+				return
+			}
+			name := strings.Trim(answered, "\" ")
+			if err == nil || !strings.Contains(err.Error(), "the token_type "+name+": it is not sent") {
+				t.Errorf("got %v, %v, want an error that names the type", got, err)
+			}
+			time.Sleep(time.Minute)
+			if got, err = c.Token(t.Context()); err != nil || got.Authorization()[0] != "Bearer B" || w.sent[1].form.Get("refresh_token") != "at-r2" {
+				t.Errorf("later: got %v, %v, sent %v, want the next token for the refresh token of the answer", got, err, w.sent[1:])
+			}
+		})
+	}
+}
+
+// A login that was answered with such a token says so at Install.
+func TestTokenTypeOfALogin(t *testing.T) {
+	w := answering(200, `{"access_token":"A","refresh_token":"at-r","token_type":"mac"}`)
+	token, err := spend(t, w)
+	if err != nil || token.Type != "mac" || token.RefreshToken.Reveal() != "at-r" {
+		t.Fatalf("got %v of type %q, %v", token, token.Type, err)
+	}
+	c := begin(t, manager.Config{}).Manage("user", nil)
+	if err := c.Install(t.Context(), token); err == nil || !strings.Contains(err.Error(), "the token_type mac: it is not sent") {
+		t.Errorf("Install: got %v, want an error that names the type", err)
 	}
 }

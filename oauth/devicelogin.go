@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"example.com/tokenactor/manager"
 	"golang.org/x/oauth2"
@@ -16,12 +18,20 @@ import (
 const (
 	pollInterval = 5 * time.Second // where the server names none (RFC 8628 section 3.2)
 	slowDown     = 5 * time.Second // what slow_down adds (section 3.5)
+	pollLeast    = time.Second     // RFC 8628 counts in seconds
 	pollMost     = time.Minute     // as far as doubling goes, while the server is in trouble
 	defaultLogin = 15 * time.Minute
+
+	maxUserCode = 64   // bytes
+	maxUserURL  = 2048 // bytes; what a QR code holds with room to spare
 )
 
 // A DeviceCode is what the user needs to log in on another device (RFC 8628 section
-// 3.2): an address, and a code to be typed in there.
+// 3.2): an address, and a code to be typed in there. It is fit for a terminal, a
+// browser and a QR code: the code is of at most 64 bytes, the addresses are https URLs
+// of at most 2,048, without a user name, or http URLs of this machine (of any with
+// Options.AllowHTTP), and all are of printable characters. An answer with another code
+// or address is an error.
 type DeviceCode struct {
 	UserCode string // such as WDJB-MJHT
 	URL      string // verification_uri
@@ -82,8 +92,8 @@ func DeviceLogin(ctx context.Context, cfg oauth2.Config, prompt DevicePrompt, op
 		return manager.Token{}, refusal
 	}
 	code := deviceCode(a)
-	if code.URL == "" || code.UserCode == "" {
-		return manager.Token{}, &Error{Status: r.status, where: deviceEndpoint, detail: "no user_code or no verification_uri"}
+	if flaw := code.flaw(e.options.AllowHTTP); flaw != "" {
+		return manager.Token{}, &Error{Status: r.status, where: deviceEndpoint, detail: flaw}
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, code.ExpiresIn, errCodeExpired)
 	defer cancel()
@@ -94,7 +104,7 @@ func DeviceLogin(ctx context.Context, cfg oauth2.Config, prompt DevicePrompt, op
 	poll.Set("device_code", a.word("device_code"))
 	interval := pollInterval
 	if d, ok := seconds(a.word("interval")); ok && d > 0 {
-		interval = d
+		interval = max(d, pollLeast)
 	}
 	return e.poll(ctx, poll, key, interval, strings.Join(cfg.Scopes, " "))
 }
@@ -111,6 +121,34 @@ func deviceCode(a answer) DeviceCode {
 		code.ExpiresIn = defaultLogin
 	}
 	return code
+}
+
+// flaw says why the code cannot be shown to a user; "": it can. Terminals obey control
+// characters, and browsers run what some URLs say. Nothing of it is repeated.
+func (c DeviceCode) flaw(allowHTTP bool) string {
+	switch {
+	case c.URL == "" || c.UserCode == "":
+		return "no user_code or no verification_uri"
+	case len(c.UserCode) > maxUserCode || !printable(c.UserCode):
+		return "a user_code that cannot be shown: it is long, or has a character that is not printable"
+	case !opens(c.URL, allowHTTP):
+		return "a verification_uri that cannot be shown: it is long, or no plain https URL"
+	case c.CompleteURL != "" && !opens(c.CompleteURL, allowHTTP):
+		return "a verification_uri_complete that cannot be shown: it is long, or no plain https URL"
+	}
+	return ""
+}
+
+// opens reports whether a browser may be sent to the address.
+func opens(address string, allowHTTP bool) bool {
+	u, err := url.Parse(address)
+	return err == nil && len(address) <= maxUserURL && printable(address) && !strings.Contains(address, " ") &&
+		u.Hostname() != "" && u.User == nil &&
+		(u.Scheme == "https" || u.Scheme == "http" && (allowHTTP || loopback(u.Hostname())))
+}
+
+func printable(text string) bool {
+	return utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
 // poll asks until the user has decided (RFC 8628 section 3.4).

@@ -2,6 +2,7 @@ package oauth_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -161,6 +162,87 @@ func TestLoginTakesOffTheTravel(t *testing.T) {
 		}, oauth.Options{Client: srv.Client()})
 		if err != nil || token.ExpiresIn != time.Hour-30*time.Second || token.RefreshExpiresIn != 2*time.Hour-30*time.Second {
 			t.Errorf("got lives of %v and %v, %v, want half a minute less than an hour and two", token.ExpiresIn, token.RefreshExpiresIn, err)
+		}
+	})
+}
+
+// What a terminal would obey, a browser run or a QR code not hold is shown to nobody.
+func TestDeviceCodesThatAreNotShown(t *testing.T) {
+	const unfit = "that cannot be shown"
+	cfg := userConfig()
+	cfg.Endpoint.DeviceAuthURL = "https://auth.example.com/device"
+	for _, test := range []struct{ code, url, complete, want string }{
+		{"WDJB-MJHT", "https://auth.example.com/go", "https://auth.example.com/go?c=WDJB-MJHT#x", ""},
+		{"WDJB MJHT é", "HTTPS://auth.example.com:8443", "", ""},
+		{"1", "http://127.0.0.1:8080/go", "http://[::1]/go", ""},
+		{"1", "http://localhost/go", "", ""},
+		{"1", "https://bücher.example/go", "", ""},
+
+		{"AB\x1b]0;pwn\a\nroot# rm", "https://auth.example.com/go", "", "user_code " + unfit},
+		{"AB\u202eCD", "https://auth.example.com/go", "", "user_code " + unfit},
+		{"AB\u00a0CD", "https://auth.example.com/go", "", "user_code " + unfit},
+		{strings.Repeat("x", 65), "https://auth.example.com/go", "", "user_code " + unfit},
+		{"1", "javascript:alert(1)//", "", "verification_uri " + unfit},
+		{"1", "javascript://auth.example.com/%0aalert(1)", "", "verification_uri " + unfit},
+		{"1", "file:///etc/passwd", "", "verification_uri " + unfit},
+		{"1", "/go", "", "verification_uri " + unfit},
+		{"1", "//auth.example.com/go", "", "verification_uri " + unfit},
+		{"1", "https:auth.example.com", "", "verification_uri " + unfit},
+		{"1", "https:///go", "", "verification_uri " + unfit},
+		{"1", "https://:443/go", "", "verification_uri " + unfit},
+		{"1", "http://auth.example.com/go", "", "verification_uri " + unfit},
+		{"1", "https://www.bank.example@auth.example.com/go", "", "verification_uri " + unfit},
+		{"1", "https://auth.example.com/go\x1b[2J", "", "verification_uri " + unfit},
+		{"1", "https://auth.example.com/go\u202e", "", "verification_uri " + unfit},
+		{"1", "https://auth.example.com/go and then rm", "", "verification_uri " + unfit},
+		{"1", "https://auth.example.com/" + strings.Repeat("x", 2048), "", "verification_uri " + unfit},
+		{"1", "https://auth.example.com/go", "file:///etc/passwd", "verification_uri_complete " + unfit},
+		{"1", "https://auth.example.com/go", "https://a@auth.example.com/go", "verification_uri_complete " + unfit},
+	} {
+		body, err := json.Marshal(map[string]string{"device_code": "at-1", "user_code": test.code, "verification_uri": test.url, "verification_uri_complete": test.complete})
+		if err != nil {
+			t.Fatal(err)
+		}
+		shown := errors.New("shown")
+		_, err = oauth.DeviceLogin(t.Context(), cfg, func(_ context.Context, code oauth.DeviceCode) error {
+			if code.UserCode != test.code || code.URL != test.url || code.CompleteURL != test.complete {
+				t.Errorf("%+q: shown %+q", test, code)
+			}
+			return shown
+		}, answering(200, string(body)).options())
+		if test.want == "" {
+			if !errors.Is(err, shown) {
+				t.Errorf("%+q: got %v, want it shown", test, err)
+			}
+			continue
+		}
+		refusal, ok := errors.AsType[*oauth.Error](err)
+		if !ok || refusal.Status != 200 || !strings.HasPrefix(err.Error(), "oauth: the device authorization endpoint answered 200: a "+test.want) {
+			t.Errorf("%+q: got %v, want an error about its %s", test, err, test.want)
+		}
+	}
+	options := answering(200, `{"device_code":"at-1","user_code":"A","verification_uri":"http://auth.example.com/go"}`).options()
+	options.AllowHTTP = true
+	if _, err := oauth.DeviceLogin(t.Context(), cfg, func(context.Context, oauth.DeviceCode) error { return errors.New("shown") }, options); err == nil || !strings.HasSuffix(err.Error(), ": shown") {
+		t.Errorf("with AllowHTTP: got %v, want it shown", err)
+	}
+}
+
+// An interval of less than a second is one of a second.
+func TestDeviceLoginHurriedServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &wire{}
+		w.answer = func(r *http.Request) (*http.Response, error) {
+			if r.URL.Path == "/device" {
+				return response(200, `{"device_code":"at-1","user_code":"A","verification_uri":"https://auth.example.com/go","interval":0.0001,"expires_in":60}`), nil
+			}
+			return response(400, `{"error":"authorization_pending"}`), nil
+		}
+		cfg := userConfig()
+		cfg.Endpoint.DeviceAuthURL = "https://auth.example.com/device"
+		_, err := oauth.DeviceLogin(t.Context(), cfg, silent, w.options())
+		if n := len(w.sent) - 1; !errors.Is(err, oauth.ErrExpired) || n > 60 {
+			t.Errorf("got %v after %d requests in a minute, want at most one a second", err, n)
 		}
 	})
 }

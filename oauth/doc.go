@@ -39,9 +39,12 @@
 //     assertion, and a Date that shows it). A stream of HTTP/2 that the server breaks
 //     off is not repeated, as net/http would.
 //  3. It goes by https, or by http to this machine: 127.0.0.0/8, ::1, localhost.
-//     Anything else needs Options.AllowHTTP.
+//     Anything else needs Options.AllowHTTP. Where an issuer of https names the
+//     endpoint it is https: whoever names the issuer must not choose what on this
+//     machine is sent a secret.
 //  4. It follows the redirects 307 and 308, five at most, within the origin of the
-//     token endpoint. Any other redirect is an error.
+//     token endpoint. Any other redirect is an error, which says where it leads. The
+//     question to an [Issuer], a GET, follows 301, 302 and 303 as well.
 //  5. It is bounded by the context of the refresh, that is by Policy.Limit of the
 //     manager. Of an answer 1 MiB is read.
 //
@@ -56,6 +59,13 @@
 // such as a notice of PHP with the object behind it, an object counts if it is the only
 // one with an access token, is no part of another value, and has a token type, a life
 // or a refresh token.
+//
+// A token_type that is no registered scheme of HTTP, such as bot, BearerToken or User
+// Access Token, means Bearer, as do Bearer in any case, an empty one and none. DPoP is
+// sent as such. mac, PoP, N_A, Basic and the other schemes of IANA's registry ask for
+// something else than the token behind its type (RFC 6749 section 7.1): the answer is
+// kept, for its refresh token, and the manager reports an error in place of sending the
+// access token.
 //
 // Fields that no RFC or rule here names are kept in Token.Extra: strings as they are,
 // other values as their JSON.
@@ -134,8 +144,10 @@
 // the RFCs, or one that says that the refresh token is no longer good, is no secret.
 //
 // A wrong configuration is a Permanent error of the first refresh, not of the
-// constructor. No error shows a secret, nor what a server said besides an error
-// code and its description, and not those if they repeat a secret that was sent.
+// constructor. No error shows a secret, nor what a server said besides an error code
+// and its description, and the address of a redirect without its query, and not those if
+// they repeat a secret that was sent. Neither does what errors.Unwrap reaches, or a
+// printer that follows pointers.
 //
 // # Concurrency
 //

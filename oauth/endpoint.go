@@ -150,6 +150,7 @@ type reply struct {
 	body   []byte
 	broken error // why the body is not whole
 	from   string
+	target *url.URL // which answered, behind the redirects
 	sent   time.Time
 	spent  bool // the request carried a refresh token
 	late   bool // the time that the request was signed at was wrong, as its Date tells
@@ -180,10 +181,11 @@ func (e *endpoint) post(ctx context.Context, target *url.URL, header http.Header
 		return nil, manager.NotSent(err)
 	}
 	r := &reply{from: origin(target), spent: form.Has("refresh_token"), sent: time.Now().Round(0), hush: hushed(form, e.secret, header.Get("Authorization"))} // compared with a wall clock: no monotonic reading
-	resp, err := send(ctx, e.client, http.MethodPost, target, header, form.Encode(), r.hush)
+	resp, answered, err := send(ctx, e.client, http.MethodPost, target, header, form.Encode(), r.hush)
 	if err != nil {
 		return nil, err
 	}
+	r.target = answered
 	defer resp.Body.Close()
 	r.status, r.header = resp.StatusCode, resp.Header
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
@@ -220,7 +222,12 @@ func (e *endpoint) locate(ctx context.Context, kind string) (*url.URL, error) {
 	if found == "" {
 		return nil, fmt.Errorf("oauth: the issuer %s names no %s", m.Issuer, kind)
 	}
-	return parseEndpoint("the issuer's "+kind, found, e.options.AllowHTTP)
+	u, err := parseEndpoint("the issuer's "+kind, found, e.options.AllowHTTP)
+	if err == nil && u.Scheme == "http" && e.options.Issuer.parsed.Scheme == "https" && !e.options.AllowHTTP {
+		// To this machine, which is where a stranger's issuer must not send secrets.
+		return nil, fmt.Errorf("oauth: the issuer's %s %s is not https, as the issuer is (RFC 8414 section 2): it is not used unless Options.AllowHTTP is set", kind, origin(u))
+	}
+	return u, err
 }
 
 // bare takes the marks for the manager off an error of call, for those who log in

@@ -97,7 +97,13 @@ func TestScenario19Refusals(t *testing.T) {
 		{200, `at-bare`, "Content-Type: text/plain", answered, "200: neither JSON nor a form"},
 		{200, `%zz`, "Content-Type: text/plain", answered, "200: neither JSON nor a form"},
 		{200, `{"access_token":"A","x":"` + strings.Repeat("x", 1<<20) + `"}`, "", answered, "200: more than 1 MiB"},
-		{301, ``, "Location: https://auth.example.com/elsewhere", answered, "301: a redirect that a token request does not follow; set TokenURL to where the endpoint is"},
+		{301, ``, "Location: https://auth.example.com/elsewhere", answered, "301: a redirect to https://auth.example.com/elsewhere that a token request does not follow; set TokenURL to where the endpoint is"},
+		{302, ``, "Location: /token/?client_secret=x#f", answered, "302: a redirect to https://auth.example.com/token/ that a token request does not follow; set TokenURL to where the endpoint is"},
+		{303, ``, "Location: token/", answered, "303: a redirect to https://auth.example.com/token/ that says that the request was carried out (RFC 9110 section 15.4.4), and which a token request does not follow; set TokenURL to where the endpoint is"},
+		{307, ``, "Location: https://u:p@login.example.com:443/x y", answered, "307: a redirect to https://login.example.com/x%20y that a token request does not follow; set TokenURL to where the endpoint is"},
+		{308, ``, "Location: http://auth.example.com/token", answered, "308: a redirect to http://auth.example.com/token that a token request does not follow; set TokenURL to where the endpoint is"},
+		{301, ``, "Location: /at/rt%2Ffirst+of+its+family==", answered, "301: a redirect that a token request does not follow; set TokenURL to where the endpoint is"},
+		{301, ``, "Location: myapp:/at-1", answered, "301: a redirect that a token request does not follow; set TokenURL to where the endpoint is"},
 	} {
 		name, value, _ := strings.Cut(test.header, ": ")
 		header := []string{name, value}
@@ -157,6 +163,11 @@ func TestDescription(t *testing.T) {
 		{"wrong secret " + clientSecret[:8] + "\n" + clientSecret[9:18], ""},
 		{"bad header: Basic " + base64.StdEncoding.EncodeToString([]byte("crawler:"+url.QueryEscape(clientSecret))), ""},
 		{"crawler may not", "crawler may not"},
+		{strings.Repeat("x", 249) + refreshToken, ""}, // the cut would leave too little of it to be recognized
+		{strings.Repeat("x", 255) + " " + clientSecret, ""},
+		{strings.Repeat(" ", 4090) + refreshToken, ""},
+		{strings.Repeat("é", 200), strings.Repeat("é", 128)},
+		{"x" + strings.Repeat("é", 200), "x" + strings.Repeat("é", 127)},
 	} {
 		quoted, _ := json.Marshal(test.description)
 		_, err := spend(t, answering(400, `{"error":"invalid_request","error_description":`+string(quoted)+`}`))

@@ -3,6 +3,7 @@ package oauth
 import (
 	"context"
 	"errors"
+	"net/url"
 	"time"
 
 	"example.com/tokenactor/manager"
@@ -10,7 +11,8 @@ import (
 )
 
 // FromToken makes a token of x/oauth2 one for Credential.Install, with its refresh
-// token, its scope and its id_token; of Extra it does not tell the other names.
+// token, its scope and its id_token; of Extra it does not tell the other names. Its
+// TokenType stays as it is: it may be one that the program has set.
 func FromToken(t *oauth2.Token) manager.Token {
 	next := manager.Token{
 		AccessToken:  manager.NewSecret(t.AccessToken),
@@ -67,6 +69,10 @@ var errKept = errors.New("oauth: the TokenSource returned the token that is to b
 func retrieveError(err error) error {
 	r, ok := errors.AsType[*oauth2.RetrieveError](err)
 	if !ok {
+		// Of a malformed answer net/http quotes what may be a token.
+		if u, ok := errors.AsType[*url.Error](err); ok {
+			return newCallError("the token endpoint", u, nil)
+		}
 		return err
 	}
 	e := &Error{where: tokenEndpoint, class: manager.ClassUnknown}

@@ -28,17 +28,20 @@ func hushed(form url.Values, secret, authorization string) hush {
 }
 
 const (
-	maxText = 256 // bytes of what a server says that an error keeps
-	maxCode = 64  // bytes of an error code
-	quoted  = 12  // so long a piece of a secret counts as the secret
-	short   = 4   // what is shorter is no secret, and would be found everywhere
+	maxText = 256  // bytes of what a server says that an error keeps
+	maxSeen = 4096 // bytes of it that are looked at
+	maxCode = 64   // bytes of an error code
+	quoted  = 12   // so long a piece of a secret counts as the secret
+	short   = 4    // what is shorter is no secret, and would be found everywhere
 )
 
 // clean makes text fit for an error: one printable line of bounded length. It is
-// "" if text repeats a secret or a good piece of one.
+// "" if text repeats a secret or a good piece of one. It is cut after the comparison,
+// which would not find a secret that the cut divides.
 func (h hush) clean(text string) string {
-	if len(text) > maxText {
-		text = text[:maxText]
+	cut := len(text) > maxSeen
+	if cut {
+		text = text[:maxSeen]
 	}
 	line := strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) || r == unicode.ReplacementChar {
@@ -53,7 +56,15 @@ func (h hush) clean(text string) string {
 			return ""
 		}
 	}
-	return line
+	if cut { // what may be the begin of a piece was not seen whole
+		line = line[:max(0, len(line)-quoted)]
+	}
+	return shorten(line)
+}
+
+// shorten cuts a line at maxText bytes, between two characters.
+func shorten(line string) string {
+	return strings.TrimSpace(strings.ToValidUTF8(line[:min(len(line), maxText)], ""))
 }
 
 func repeats(text, secret string) bool {

@@ -26,3 +26,21 @@ func FuzzHush(f *testing.F) {
 		}
 	})
 }
+
+// What the cut divides is compared whole: neither at the end of what is shown, nor of
+// what is looked at, is there the begin of a secret.
+func TestCleanComparesBeforeTheCut(t *testing.T) {
+	for _, secret := range []string{"hunter2!", "key4", "rt-0123456789abcdef", "two words 1"} {
+		for _, filler := range []string{"x", " ", "\x00", "é", "- "} {
+			for _, end := range []int{maxText, maxSeen} {
+				for n := range 2 * len(secret) {
+					text := strings.Repeat(filler, end/len(filler))
+					text = text[:max(0, len(text)-n)] + secret + strings.Repeat("y", n)
+					if got := (hush{secret}).clean(text); strings.ContainsAny(got, secret[:1]) {
+						t.Errorf("%q behind %d bytes of %q: got %q", secret, len(text)-len(secret)-n, filler, got)
+					}
+				}
+			}
+		}
+	}
+}

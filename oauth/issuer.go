@@ -70,8 +70,12 @@ func (i *Issuer) group() string {
 //
 // An answer counts only if it names the very issuer (RFC 8414 section 3.3). It is
 // looked for at /.well-known/oauth-authorization-server, and then where OpenID
-// Connect has it. A redirect to another origin is not followed. Where neither
-// gives one, all callers of the next 5 s get the same error.
+// Connect has it. Redirects are followed, five at most, within the origin of the
+// issuer. Where neither gives one, all callers of the next 5 s get the same error.
+//
+// The endpoints are what the issuer says, unjudged. Grants and logins with
+// Options.Issuer send nothing to one that is not https where the issuer is, also not
+// on this machine, unless Options.AllowHTTP is set.
 func (i *Issuer) Metadata(ctx context.Context) (Metadata, error) {
 	if i.err != nil {
 		return Metadata{}, i.err
@@ -135,13 +139,16 @@ func (i *Issuer) wellKnown() []*url.URL {
 }
 
 func (i *Issuer) fetch(ctx context.Context, at *url.URL) (Metadata, time.Duration, error) {
-	resp, err := send(ctx, i.client, http.MethodGet, at, http.Header{"Accept": {"application/json"}}, "", nil)
+	resp, answered, err := send(ctx, i.client, http.MethodGet, at, http.Header{"Accept": {"application/json"}}, "", nil)
 	if err != nil {
 		return Metadata{}, 0, bare(err)
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	to := hush(nil).location(answered, resp.Header)
 	switch {
+	case redirects(resp.StatusCode) && to != "":
+		return Metadata{}, 0, fmt.Errorf("%s answered %d, a redirect to %s that is not followed", at.Path, resp.StatusCode, to)
 	case resp.StatusCode != http.StatusOK:
 		return Metadata{}, 0, fmt.Errorf("%s answered %d", at.Path, resp.StatusCode)
 	case err != nil:

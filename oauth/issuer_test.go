@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -122,15 +123,17 @@ func TestIssuerRefuses(t *testing.T) {
 		header []string
 		want   string
 	}{
-		"another issuer": {200, strings.Replace(issued, "/tenant", "", 1), nil, `the document is that of another issuer, "https://auth.example.com"`},
-		"a slash more":   {200, strings.Replace(issued, "/tenant", "/tenant/", 1), nil, `the document is that of another issuer, "https://auth.example.com/tenant/"`},
-		"no issuer":      {200, `{}`, nil, `the document is that of another issuer, ""`},
-		"no JSON":        {200, page, nil, "no document of metadata"},
-		"not there":      {404, ``, nil, "answered 404"},
-		"too much":       {200, `{"x":"` + strings.Repeat("x", 1<<20) + `"}`, nil, "answered more than 1 MiB"},
-		"led away":       {307, ``, []string{"Location", "https://evil.example.com/"}, "answered 307"},
-		"led to http":    {308, ``, []string{"Location", "http://auth.example.com/"}, "answered 308"},
-		"moved":          {301, ``, []string{"Location", "/elsewhere"}, "answered 301"},
+		"another issuer":  {200, strings.Replace(issued, "/tenant", "", 1), nil, `the document is that of another issuer, "https://auth.example.com"`},
+		"a slash more":    {200, strings.Replace(issued, "/tenant", "/tenant/", 1), nil, `the document is that of another issuer, "https://auth.example.com/tenant/"`},
+		"no issuer":       {200, `{}`, nil, `the document is that of another issuer, ""`},
+		"no JSON":         {200, page, nil, "no document of metadata"},
+		"not there":       {404, ``, nil, "answered 404"},
+		"too much":        {200, `{"x":"` + strings.Repeat("x", 1<<20) + `"}`, nil, "answered more than 1 MiB"},
+		"led away":        {307, ``, []string{"Location", "https://evil.example.com/x?y"}, "answered 307, a redirect to https://evil.example.com/x that is not followed"},
+		"moved away":      {301, ``, []string{"Location", "https://evil.example.com/"}, "answered 301, a redirect to https://evil.example.com/ that is not followed"},
+		"led to http":     {308, ``, []string{"Location", "http://auth.example.com/"}, "answered 308, a redirect to http://auth.example.com/ that is not followed"},
+		"moved to a user": {302, ``, []string{"Location", "https://me@auth.example.com/"}, "answered 302, a redirect to https://auth.example.com/ that is not followed"},
+		"moved nowhere":   {303, ``, nil, "answered 303"},
 	} {
 		w, asked := asking(func(string, int) *http.Response { return response(test.status, test.body, test.header...) })
 		_, err := oauth.NewIssuer("https://auth.example.com/tenant", w.options()).Metadata(t.Context())
@@ -149,6 +152,87 @@ func TestIssuerRefuses(t *testing.T) {
 		i := oauth.NewIssuer(identifier)
 		if _, err := i.Metadata(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %v, want %s", identifier, err, want)
+		}
+	}
+}
+
+// A question is a GET: it follows every redirect within the origin of the issuer, five
+// in all.
+func TestIssuerRedirects(t *testing.T) {
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		for hops := range 8 {
+			w, asked := asking(func(path string, n int) *http.Response {
+				switch {
+				case strings.HasPrefix(path, "/.well-known/openid"), n > 6:
+					return response(404, "")
+				case n <= hops:
+					return response(status, "", "Location", fmt.Sprintf("https://auth.example.com:443/%d?x=%d", n, n))
+				}
+				return response(200, issued)
+			})
+			_, err := oauth.NewIssuer("https://auth.example.com/tenant", w.options()).Metadata(t.Context())
+			if (err == nil) != (hops <= 5) {
+				t.Errorf("%d, %d in a row: got %v", status, hops, err)
+			}
+			for _, r := range w.sent {
+				if r.method != "GET" {
+					t.Errorf("%d: a %s to %s", status, r.method, r.url)
+				}
+			}
+			if n := len(asked()); err == nil && n != hops+1 {
+				t.Errorf("%d, %d in a row: %d questions", status, hops, n)
+			}
+		}
+	}
+}
+
+// Whoever names an issuer of https does not choose what on this machine gets a secret.
+func TestIssuerNamesThisMachine(t *testing.T) {
+	const document = `{"issuer":%q,"token_endpoint":%q,"authorization_endpoint":%[2]q,"device_authorization_endpoint":%[2]q,` +
+		`"revocation_endpoint":%[2]q,"mtls_endpoint_aliases":{"token_endpoint":%[2]q}}`
+	for _, test := range []struct {
+		issuer, endpoint string
+		allowHTTP, sent  bool
+	}{
+		{"https://auth.example.com", "http://127.0.0.1:8080/v1/agent", false, false},
+		{"https://auth.example.com", "http://localhost/v1/agent", false, false},
+		{"https://auth.example.com", "http://[::ffff:127.0.0.1]/v1/agent", false, false},
+		{"https://127.0.0.1", "http://127.0.0.1/v1/agent", false, false},
+		{"https://auth.example.com", "http://127.0.0.1:8080/v1/agent", true, true},
+		{"https://auth.example.com", "https://127.0.0.1:8443/v1/agent", false, true},
+		{"http://127.0.0.1:8080", "http://127.0.0.1:8080/v1/agent", false, true},
+	} {
+		for _, auth := range []oauth.ClientAuth{{}, oauth.TLSClientAuth()} {
+			w, _ := asking(func(path string, _ int) *http.Response {
+				if path == "/v1/agent" {
+					return response(200, `{"access_token":"at-1","device_code":"at-2","user_code":"AB","verification_uri":"https://auth.example.com/go"}`)
+				}
+				return response(200, fmt.Sprintf(document, test.issuer, test.endpoint))
+			})
+			options := w.options()
+			options.AllowHTTP, options.Auth, options.Revoke = test.allowHTTP, auth, true
+			options.Issuer = oauth.NewIssuer(test.issuer, options)
+			cfg := oauth2.Config{ClientID: "x"}
+			r := oauth.RefreshToken(cfg, options)
+			token := manager.Token{RefreshToken: manager.NewSecret("at-3")}
+			_, refreshed := r.Refresh(t.Context(), "x", token)
+			revoked := r.(manager.Revoker).Revoke(t.Context(), "x", token)
+			shown, opened := errors.New("shown"), errors.New("opened")
+			_, device := oauth.DeviceLogin(t.Context(), cfg, func(context.Context, oauth.DeviceCode) error { return shown }, options)
+			_, code := oauth.CodeLogin(t.Context(), cfg, func(context.Context, string) error { return opened }, options)
+			got := []bool{refreshed == nil, revoked == nil, errors.Is(device, shown), errors.Is(code, opened)}
+			if slices.Contains(got, !test.sent) {
+				t.Errorf("%s names %s, AllowHTTP %v: refresh, revocation, device login, code login: got %v, want %v of all",
+					test.issuer, test.endpoint, test.allowHTTP, got, test.sent)
+			}
+			for _, sent := range w.sent {
+				if !test.sent && strings.HasSuffix(sent.url, "/v1/agent") {
+					t.Errorf("%s: sent to %s", test.issuer, sent.url)
+				}
+			}
+			if !test.sent && !strings.Contains(fmt.Sprint(refreshed), "is not https, as the issuer is (RFC 8414 section 2)") {
+				t.Errorf("got %v, want an error that says why", refreshed)
+			}
 		}
 	}
 }

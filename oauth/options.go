@@ -19,9 +19,10 @@ type Options struct {
 	// for 30 s are closed.
 	Client *http.Client
 
-	// AllowHTTP lets the token endpoint be one of http on another machine.
-	// Whoever sees such a request has the secrets. False: https only, or http
-	// to this machine.
+	// AllowHTTP lets the token endpoint be one of http on another machine, and an
+	// issuer of https name endpoints of http. Whoever sees such a request has the
+	// secrets. False: https only, or http to this machine where the configuration
+	// itself names it.
 	AllowHTTP bool
 
 	// Auth authenticates the client. Zero: the ClientSecret of the
