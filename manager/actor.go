@@ -40,6 +40,9 @@ type actor struct {
 	abort   sync.Once // abortc
 	wg      sync.WaitGroup
 
+	evidence sync.Map     // *Credential → *evidence, of those of which there is some
+	gathered atomic.Int64 // how many
+
 	revoking chan struct{} // holds one for each call of a Revoker under way
 
 	// Written once before the loop starts.

@@ -105,6 +105,10 @@ func (m *machine) step(at moment, msg message, out []effect) []effect {
 		m.doing().controls = append(m.doing().controls, control{msg.ticket, nil})
 	case replayed:
 		m.replayed(&t, msg)
+	case blamed:
+		if w := m.work; w != nil && m.token.same(msg.token) {
+			w.barrenUntil, w.quick = 0, 0
+		}
 	case tick:
 		m.overrun(&t)
 	case news:

@@ -54,6 +54,9 @@ type (
 		accepted bool
 	}
 
+	// blamed: a rejection of token is the token's fault, whatever renewals for others did.
+	blamed struct{ token *Token }
+
 	// tick: a deadline has passed.
 	tick struct{}
 
@@ -110,6 +113,7 @@ func (retry) message()     {}
 func (install) message()   {}
 func (forget) message()    {}
 func (replayed) message()  {}
+func (blamed) message()    {}
 func (tick) message()      {}
 func (news) message()      {}
 func (loaded) message()    {}

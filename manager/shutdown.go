@@ -60,7 +60,7 @@ func (a *actor) see(c *Credential) {
 	if err != nil {
 		a.unsaved = append(a.unsaved, &NameError{c.machine.name, err})
 	}
-	a.registry.drop(c)
+	a.drop(c)
 }
 
 // abandon names what is under way and ends without it.
