@@ -19,8 +19,10 @@
 //
 // # Concurrency
 //
-//  1. A Transport has no state and starts no goroutine. Any number of goroutines
-//     may use one at once, and any number of Transports one credential.
+//  1. A Transport has no state. Any number of goroutines may use one at once, and
+//     any number of Transports one credential. The only goroutine it starts reads the
+//     body of a response that rejects its token, and is gone when the caller has
+//     closed that body.
 //  2. The caller's request is never changed. What Base gets is a copy that shares
 //     all but the map of its header, and its URL where a Place may change it.
 //     Response.Request is the caller's request.
@@ -40,9 +42,9 @@
 //
 // # What is sent again
 //
-// A response that rejects its token (see InvalidToken) is read up to 64 KiB, so that
-// its connection is free; then the token is renewed, and the request sent again,
-// Transport.MaxReplays times at most. What becomes of the body:
+// When a response rejects its token (see InvalidToken), the token is renewed at once,
+// and the request is sent again, Transport.MaxReplays times at most. The rejection counts
+// even if the request's context has ended by then. What becomes of the request's body:
 //
 //	none                         sent again
 //	Request.GetBody              asked for the body anew
@@ -50,10 +52,40 @@
 //	any other                    what Base read of it is kept, up to
 //	                             Transport.ReplayBuffer, and sent first
 //
-// The last two are closed when Base has let go of them for the last time. A body
-// that cannot be sent again, a GetBody that fails, a renewal that fails: the
-// caller gets the original response, whole, and no error. Never is an empty or
-// half body sent for a whole one.
+// The last two are closed when Base has let go of them for the last time. Two sends never
+// read at once, whatever GetBody returns: net/http may go on with an upload after its
+// response, so the first send is stopped, and its body closed, before GetBody is
+// asked. What http.NewRequest makes of a bytes.Reader, strings.Reader or bytes.Buffer
+// shares nothing with its copies, and is sent as it is.
+//
+// A body that cannot be sent again, a GetBody that fails or returns nil, a Seek that
+// is not about what Read reads (a struct with an embedded file and a Read of its own),
+// a renewal that fails: the caller gets the original response, and no error. A replay
+// that turns out to be shorter than the send before, or after a Seek to be another
+// body, is broken off before its end, and the caller gets an error that says so. Never is an
+// empty or half body sent for a whole one.
+//
+// The body of the original response is read while the renewal goes on, so that its
+// connection is free. Up to 64 KiB come back as they came; a longer one, or one that
+// takes more than a second, is cut off after that second if the renewal takes longer, and
+// ends with ErrBodyCut. A replay waits for it as long, a second at most.
+//
+// # Whose fault a 401 is
+//
+// An API answers 401 to what is not yours, too. So a rejection is judged by the resource that it
+// comes from, an origin and a path, and not by the token alone (see [Witness]); nothing is noted
+// before a resource has rejected a fresh token.
+//
+//	it accepted this very token before        renewed at once
+//	it rejected a fresh token                 its 401 goes back, but for one chance after a second,
+//	                                          doubled up to a minute; an acceptance ends that
+//	nothing is known of it                    it waits, a second at most, for what others of the same
+//	                                          origin say about requests begun since: accepted, its 401
+//	                                          goes back; several rejected in a row, renewed
+//
+// Where a refresh token is at stake this asks for no more than one renewal a second, and a burst of
+// twenty. A replay stays within its login: after Forget and Install of somebody else the original
+// 401 goes back. [Reason] says why a 401 was given back.
 //
 // # Errors
 //
@@ -63,12 +95,19 @@
 //
 // # Limits
 //
-// A body without GetBody reaches Base behind a reader of ours, a file too: an
-// *http.Transport then copies what it would have handed to sendfile. Set GetBody
-// where that counts.
+// Any other body than http.NewRequest makes of memory reaches Base behind a reader of
+// ours, a file too: an *http.Transport then copies what it would have handed to
+// sendfile. Where that counts, set MaxReplays to -1.
+//
+// A server that answers 401 to the headers of a large upload, and closes the connection, may
+// reset it before net/http has read the 401: then there is an error in its place, and
+// nothing is renewed. Ask first: with the header Expect: 100-continue (and
+// http.Transport.ExpectContinueTimeout set) the body is not sent before the server
+// wants it.
 //
 // A body whose Read is under way when the 401 comes, and does not return within a
-// second, is not sent again: its producer may be waiting for the response.
+// second, is not sent again: its producer may be waiting for the response. With
+// GetBody too.
 //
 // Behind httputil.ReverseProxy remove the visitor's Authorization from the outgoing
 // request, or it is taken for the request's own.

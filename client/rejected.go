@@ -1,14 +1,9 @@
 package client
 
 import (
-	"bytes"
-	"io"
-	"math"
 	"net/http"
+	"time"
 )
-
-// peekLimit is how much of a body is read ahead: 64 KiB.
-const peekLimit = 64 << 10
 
 // InvalidToken is the default of Transport.Rejected: a 401 rejects the token
 // unless a challenge blames something else that no new token would mend, and
@@ -38,11 +33,12 @@ func InvalidToken(resp *http.Response) bool {
 // included. rejected may be called from several goroutines at once and must not
 // keep body.
 //
-// The response is held until limit bytes or its end have come, so an API that
-// also streams events needs a rule that lets those pass first.
+// The response is held until limit bytes or its end have come, a second at most: then
+// rejected judges what is there. So an API that also streams events wants a rule that
+// lets those pass first.
 func RejectedBody(limit int64, rejected func(status int, body []byte) bool) func(*http.Response) bool {
 	if limit <= 0 {
-		limit = peekLimit
+		limit = aheadLimit
 	}
 	return func(resp *http.Response) bool {
 		if resp.StatusCode == http.StatusSwitchingProtocols {
@@ -52,34 +48,22 @@ func RejectedBody(limit int64, rejected func(status int, body []byte) bool) func
 	}
 }
 
-// peek gives up to limit bytes of the body and puts them back. A body that ends
-// within them is closed, which frees its connection.
+// peek returns what comes of the body within aheadTime, up to limit bytes, and puts it
+// back. A body that ends within them is closed, which frees its connection.
 func peek(resp *http.Response, limit int64) []byte {
-	if resp.Body == nil || resp.Body == http.NoBody {
+	a := readAhead(resp, limit)
+	if a == nil {
 		return nil
 	}
-	// One byte more than the limit tells the end.
-	limit = min(limit, math.MaxInt64-1)
-	head, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
-	switch {
-	case err != nil:
-		resp.Body = &putBack{io.MultiReader(bytes.NewReader(head), failing{err}), resp.Body}
-	case int64(len(head)) <= limit:
-		_ = resp.Body.Close()
-		resp.Body = io.NopCloser(bytes.NewReader(head))
-	default:
-		resp.Body = &putBack{io.MultiReader(bytes.NewReader(head), resp.Body), resp.Body}
+	patience := time.NewTimer(aheadTime)
+	defer patience.Stop()
+	select {
+	case <-a.donec:
+	case <-patience.C:
 	}
-	return head[:min(int64(len(head)), limit)]
+	a.giveBack()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	n := min(len(a.head), a.limit)
+	return a.head[:n:n]
 }
-
-// A putBack reads what was read ahead first, and closes the body itself.
-type putBack struct {
-	io.Reader
-	io.Closer
-}
-
-// failing repeats the error that a body ended with.
-type failing struct{ err error }
-
-func (f failing) Read([]byte) (int, error) { return 0, f.err }

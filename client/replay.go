@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 
@@ -19,6 +20,9 @@ func (t *Transport) send(req *http.Request, body io.ReadCloser, token *manager.T
 		return nil, err
 	}
 	sent.Body = body
+	if s, ok := body.(*sending); ok && s.body.getBody != nil {
+		sent.GetBody = s.another
+	}
 	resp, err := t.base().RoundTrip(sent)
 	switch {
 	case err != nil:
@@ -31,50 +35,69 @@ func (t *Transport) send(req *http.Request, body io.ReadCloser, token *manager.T
 }
 
 // settle judges resp, and while it rejects its token, renews and replays.
-func (t *Transport) settle(req *http.Request, body *body, token *manager.Token, resp *http.Response) (*http.Response, error) {
+func (t *Transport) settle(req *http.Request, body *body, token *manager.Token, resp *http.Response, begun uint64) (*http.Response, error) {
 	ctx := req.Context()
 	for rejections, retried, renewed := 0, false, false; ; {
+		var held *ahead
 		again := t.observe(resp)
 		rejected := t.rejects(resp)
-		if renewed {
-			t.report(token, !rejected)
-			renewed = false
+		if renewed && !t.report(req, token, !rejected) {
+			return because(resp, req, errFresh), nil
 		}
+		if !renewed && !rejected {
+			t.accepted(req, token, resp, begun)
+		}
+		renewed = false
 		switch {
 		case rejected:
 			rejections++
 			if rejections > 1 && rejections > t.maxReplays() {
-				return resp, nil
+				return because(resp, req, ErrReplays), nil
 			}
-			// Read before the wait: a refresh may need the connection.
-			peek(resp, peekLimit)
-			next, err := t.Source.Renew(ctx, token)
+			// Read meanwhile: the refresh may need the connection.
+			held = hold(resp)
+			next, err := t.renew(req, token)
 			if ctx.Err() != nil {
-				_ = resp.Body.Close()
+				_ = held.Close()
 				return nil, context.Cause(ctx)
 			}
-			if err != nil || rejections > t.maxReplays() {
-				return resp, nil
+			switch {
+			case err != nil:
+			case rejections > t.maxReplays():
+				err = ErrReplays
+			case next.Login() != token.Login():
+				err = ErrOtherLogin
+			}
+			if err != nil {
+				held.giveBack()
+				return because(resp, req, err), nil
 			}
 			token, renewed = next, true
 		case again && !retried && t.maxReplays() > 0:
-			peek(resp, peekLimit)
+			held = hold(resp)
 			retried = true
 		default:
 			return resp, nil
 		}
 
+		if !held.wait(ctx) {
+			_ = held.Close()
+			return nil, context.Cause(ctx)
+		}
 		sent, ok := body.again(ctx, req)
 		if !ok {
-			return resp, nil
+			held.giveBack()
+			return because(resp, req, ErrBody), nil
 		}
-		_ = resp.Body.Close()
+		_ = held.Close()
 		var err error
 		if resp, err = t.send(req, sent, token); err != nil {
 			return nil, err
 		}
 	}
 }
+
+var errFresh = fmt.Errorf("client: this resource rejects a fresh token: %w", manager.ErrStillRejected)
 
 // rejects reports whether resp rejects its token.
 func (t *Transport) rejects(resp *http.Response) bool {
@@ -90,13 +113,42 @@ func (t *Transport) observe(resp *http.Response) (again bool) {
 	return ok && p.Observe(resp)
 }
 
-// report tells the Source how a replay went.
-func (t *Transport) report(token *manager.Token, accepted bool) {
-	if s, ok := t.Source.(interface {
+// report tells the Source how a replay went, and returns whether to go on with the response.
+func (t *Transport) report(req *http.Request, token *manager.Token, accepted bool) bool {
+	switch s := t.Source.(type) {
+	case Witness:
+		if !accepted {
+			return s.ReplayRejected(resourceOf(req), token)
+		}
+		s.Accepted(resourceOf(req), token, s.Begun(), true)
+	case interface {
 		Replayed(token *manager.Token, accepted bool)
-	}); ok {
+	}:
 		s.Replayed(token, accepted)
 	}
+	return true
+}
+
+// begun is what a Witness numbers a request with that is about to be sent, 0 where it
+// does not want to hear of it.
+func (t *Transport) begun() uint64 {
+	if w, ok := t.Source.(Witness); ok {
+		return w.Begun()
+	}
+	return 0
+}
+
+// accepted tells a Witness that a request was accepted at its first sending.
+func (t *Transport) accepted(req *http.Request, token *manager.Token, resp *http.Response, begun uint64) {
+	if begun > 0 && resp.StatusCode >= 200 && resp.StatusCode < 300 {
+		t.Source.(Witness).Accepted(resourceOf(req), token, begun, false)
+	}
+}
+
+// resourceOf is what a request asked for, as evidence about tokens goes.
+func resourceOf(req *http.Request) manager.Resource {
+	o := originOf(req.URL)
+	return manager.Resource{Origin: o.scheme + "://" + o.host + ":" + o.port, Path: req.URL.Path}
 }
 
 // refreshing reports whether ctx is that of a refresh of the Source itself,

@@ -23,6 +23,18 @@ type Source interface {
 	Renew(ctx context.Context, rejected *manager.Token) (*manager.Token, error)
 }
 
+// A Witness is a Source that judges a rejection by the resource that it came from, since an API
+// answers 401 to what is not yours, too. *manager.Credential is one; its methods say what each
+// does. A Source that is none renews at each rejection.
+type Witness interface {
+	Begun() uint64
+	Accepted(at manager.Resource, t *manager.Token, begun uint64, replay bool)
+	RenewFor(ctx context.Context, of manager.Rejection) (*manager.Token, error)
+	ReplayRejected(at manager.Resource, t *manager.Token) (again bool)
+}
+
+var _ Witness = (*manager.Credential)(nil)
+
 // New returns a client that authorizes its requests with tokens of source and
 // otherwise behaves as the zero http.Client: no time limit, http.DefaultTransport
 // beneath. For anything else fill in a Transport.

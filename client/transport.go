@@ -8,7 +8,7 @@ import (
 // A Transport is an http.RoundTripper that sends requests with a token of
 // Source and, when the token is rejected, renews it and sends the request again.
 // Fill in Source; the zero value of every other field is the default it names.
-// It holds no state, starts no goroutine and may be used by any number of
+// It holds no state and may be used by any number of
 // goroutines at once; its fields are not to be changed once it is in use.
 type Transport struct {
 	// Source gives the tokens. Required.
@@ -38,7 +38,9 @@ type Transport struct {
 
 	// MaxReplays is how often a rejected request is sent again, each time
 	// with a renewed token. 0: once. Negative: never, but a rejection still
-	// renews the token for the next request.
+	// renews the token for the next request. A resource that rejects a fresh
+	// token gets no further replay, however many are left, unless it accepted
+	// that very token before.
 	MaxReplays int
 
 	// ReplayBuffer is how many bytes of a request body are kept in memory for
@@ -52,12 +54,18 @@ type Transport struct {
 // The error is that of Source, of Place, or of Base, or says which entry of Hosts
 // is none; no text of it holds the
 // token. When the renewal fails or the body cannot be sent again, the response is
-// the one that rejected the token, whole, and the error nil; when the request's
-// context ends while it waits for the renewal, the error is the context's.
+// the one that rejected the token, and the error nil. Its body is whole if it has up to
+// 64 KiB and takes no more than a second; else it may end with ErrBodyCut. A request body
+// that is not the same at the replay breaks it off, with an error that says so. When
+// the request's context ends while it waits for the renewal, the error is the context's.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if t.Source == nil {
 		closeBody(req)
 		return nil, errors.New("client: Transport.Source is nil: set it to a *manager.Credential")
+	}
+	if req.URL == nil {
+		closeBody(req)
+		return nil, errors.New("client: Request.URL is nil")
 	}
 	ctx := req.Context()
 	if t.carriesOwn(req) || t.refreshing(ctx) {
@@ -70,19 +78,24 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return t.sendBare(req)
 	}
 	token, err := t.Source.Token(ctx)
+	if err == nil && token == nil {
+		err = errNoToken
+	}
 	if err != nil {
 		closeBody(req)
 		return nil, err
 	}
 
+	begun := t.begun()
 	body := t.resendable(req)
 	resp, err := t.send(req, body.first(req), token)
 	if err == nil && t.Rejected == nil && t.Place == nil && resp.StatusCode != http.StatusUnauthorized {
+		t.accepted(req, token, resp, begun)
 		body.release()
 		return resp, nil
 	}
 	if err == nil {
-		resp, err = t.settle(req, body, token, resp)
+		resp, err = t.settle(req, body, token, resp, begun)
 	}
 	body.release()
 	return resp, err
