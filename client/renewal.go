@@ -18,10 +18,11 @@ var errNoToken = errors.New("client: Transport.Source returned neither token nor
 func (t *Transport) renew(req *http.Request, rejected *manager.Token) (next *manager.Token, err error) {
 	ctx := &renewal{Context: req.Context(), begun: time.Now()}
 	if w, ok := t.Source.(Witness); ok {
-		next, err = w.RenewFor(ctx, manager.Rejection{Token: rejected, Resource: resourceOf(req)})
-	} else {
-		next, err = t.Source.Renew(ctx, rejected)
+		if err := w.Judge(ctx.Context, manager.Rejection{Token: rejected, Resource: resourceOf(req)}); err != nil {
+			return nil, err
+		}
 	}
+	next, err = t.Source.Renew(ctx, rejected)
 	if err == nil && next == nil {
 		err = errNoToken
 	}

@@ -115,16 +115,18 @@ func (t *Transport) observe(resp *http.Response) (again bool) {
 
 // report tells the Source how a replay went, and returns whether to go on with the response.
 func (t *Transport) report(req *http.Request, token *manager.Token, accepted bool) bool {
-	switch s := t.Source.(type) {
-	case Witness:
-		if !accepted {
-			return s.ReplayRejected(resourceOf(req), token)
-		}
-		s.Accepted(resourceOf(req), token, s.Begun(), true)
-	case interface {
+	if s, ok := t.Source.(interface {
 		Replayed(token *manager.Token, accepted bool)
-	}:
+	}); ok {
 		s.Replayed(token, accepted)
+	}
+	w, ok := t.Source.(Witness)
+	switch {
+	case !ok:
+	case accepted:
+		w.Accepted(resourceOf(req), token, w.Begun(), true)
+	default:
+		return w.ReplayRejected(resourceOf(req), token)
 	}
 	return true
 }

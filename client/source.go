@@ -24,12 +24,13 @@ type Source interface {
 }
 
 // A Witness is a Source that judges a rejection by the resource that it came from, since an API
-// answers 401 to what is not yours, too. *manager.Credential is one; its methods say what each
-// does. A Source that is none renews at each rejection.
+// answers 401 to what is not yours, too. *manager.Credential is one, and what embeds it; its
+// methods say what each does. Renew is asked of the Source in any case, where Judge has nothing
+// against it. A Source that is no Witness renews at each rejection.
 type Witness interface {
 	Begun() uint64
 	Accepted(at manager.Resource, t *manager.Token, begun uint64, replay bool)
-	RenewFor(ctx context.Context, of manager.Rejection) (*manager.Token, error)
+	Judge(ctx context.Context, of manager.Rejection) error
 	ReplayRejected(at manager.Resource, t *manager.Token) (again bool)
 }
 

@@ -365,9 +365,6 @@ func (c *Credential) Begun() uint64 {
 // Accepted reports that a resource accepted t in a request with that number of Begun. The
 // client decorator calls it for answers of 2xx, where Begun was not 0, and after each replay that was not rejected.
 func (c *Credential) Accepted(at Resource, t *Token, begun uint64, replay bool) {
-	if replay {
-		c.Replayed(t, true)
-	}
 	if e := c.evidence(); e != nil && (e.active.Load() || replay) {
 		e.accepted(at.Origin, at.key(), t, begun, replay)
 	}
@@ -381,7 +378,6 @@ func (c *Credential) ReplayRejected(at Resource, t *Token) (again bool) {
 	if c.usable(t) != nil { // it was replaced while the request was under way: no fresh one
 		return true
 	}
-	c.Replayed(t, false)
 	e := c.gather()
 	again = e.replayRejected(c.sinceStart(), at.key(), Rejection{t, at}) != giveBack
 	if again {
@@ -390,15 +386,15 @@ func (c *Credential) ReplayRejected(at Resource, t *Token) (again bool) {
 	return again
 }
 
-// RenewFor is Renew for a rejection of which it is known where it came from. One that is
-// not the token's fault, as far as other resources tell, is ErrStillRejected: that of a
+// Judge tells whether a rejection is the token's fault, as far as other resources tell: nil where
+// it may be, so that Renew is the thing to do, and ErrStillRejected where it is not: that of a
 // resource that rejects fresh tokens, or of a token that others accept. It waits up to a
-// second for what others say, and renews at once where a resource rejects a token that it
-// has accepted before. ctx bounds this caller's wait only.
-func (c *Credential) RenewFor(ctx context.Context, of Rejection) (*Token, error) {
+// second for what others say. Where a resource rejects a token that it has accepted before,
+// the next Renew is made at once, whatever renewals for others did. ctx bounds the wait.
+func (c *Credential) Judge(ctx context.Context, of Rejection) error {
 	e := c.evidence()
 	if e == nil || !e.active.Load() || c.usable(of.Token) != nil {
-		return c.Renew(ctx, of.Token)
+		return nil
 	}
 	j, h := e.rejected(c.sinceStart(), of.Resource.key(), of)
 	if j == hearOthers {
@@ -406,11 +402,11 @@ func (c *Credential) RenewFor(ctx context.Context, of Rejection) (*Token, error)
 	}
 	switch j {
 	case giveBack:
-		return nil, errResource
+		return errResource
 	case renewNow:
 		c.actor().post(envelope{c, blamed{of.Token}, nil})
 	}
-	return c.Renew(ctx, of.Token)
+	return nil
 }
 
 var errResource = fmt.Errorf("%w by this resource, and others accept them", ErrStillRejected)
