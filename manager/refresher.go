@@ -21,7 +21,8 @@ import (
 // where there is one, is spent by the call. The manager takes a returned Token
 // whatever error history came before; an error tells by its mark what to do
 // next (see [Class]): NotSent, Answered, LoginSuspected, LoginRequired, Permanent, and
-// RetryAfter besides. An unmarked error leaves the fate of prev.RefreshToken unknown. A panic becomes that refresh's error.
+// RetryAfter besides. An unmarked error leaves the fate of prev.RefreshToken unknown.
+// A panic becomes that refresh's error.
 type Refresher interface {
 	Refresh(ctx context.Context, name string, prev Token) (Token, error)
 }
