@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -125,9 +126,10 @@ func TestOneBadAccountOfAGroup(t *testing.T) {
 func TestManySuspects(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const many = 2000
-		odd := true
+		var odd atomic.Bool
+		odd.Store(true)
 		srv := &groupedServer{answer: func(string) error {
-			if odd {
+			if odd.Load() {
 				return manager.LoginSuspected(errors.New("400: something went wrong"))
 			}
 			return nil
@@ -151,7 +153,7 @@ func TestManySuspects(t *testing.T) {
 		if n, most := srv.between(start.Add(time.Hour), day); most > 20 || n > 24*many*3/2 {
 			t.Errorf("requests of the day: got %d, %d in the fullest second, want at most 20", n, most)
 		}
-		odd = false
+		odd.Store(false)
 		first := day
 		for n, _ := srv.between(day, time.Now()); n == 0; n, _ = srv.between(day, time.Now()) {
 			time.Sleep(time.Minute)
