@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -196,8 +197,11 @@ func TestRefreshTokenDiesFirst(t *testing.T) {
 // second; nobody gets a token that is dead, and nobody an error.
 func TestSharedTokenToItsEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
 		n, end := 0, time.Time{}
 		shared := &issuer{answer: func(context.Context, int, manager.Token) (manager.Token, error) {
+			mu.Lock()
+			defer mu.Unlock()
 			if time.Until(end) <= 0 {
 				n, end = n+1, time.Now().Add(time.Hour)
 			}
@@ -206,7 +210,10 @@ func TestSharedTokenToItsEnd(t *testing.T) {
 		c := begin(t, manager.Config{}).Manage("billing", shared)
 		for start := time.Now(); time.Since(start) < 5*time.Hour; time.Sleep(500 * time.Millisecond) {
 			mustToken(t, c, "")
-			if time.Now().After(end) {
+			mu.Lock()
+			over := time.Now().After(end)
+			mu.Unlock()
+			if over {
 				t.Fatal("a dead token was handed out")
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -207,8 +208,16 @@ func TestLivesOfALogin(t *testing.T) {
 // no caller gets an error, and none a token that is over.
 func TestOneTokenToItsEnd(t *testing.T) {
 	inBubble(t, "", func(t *testing.T) {
+		var mu sync.Mutex
 		n, end := 0, time.Time{}
+		left := func() time.Duration {
+			mu.Lock()
+			defer mu.Unlock()
+			return time.Until(end)
+		}
 		w := &wire{answer: func(*http.Request) (*http.Response, error) {
+			mu.Lock()
+			defer mu.Unlock()
 			if time.Until(end) <= 0 {
 				n, end = n+1, time.Now().Add(time.Hour)
 			}
@@ -217,8 +226,8 @@ func TestOneTokenToItsEnd(t *testing.T) {
 		cfg := clientcredentials.Config{ClientID: "crawler", ClientSecret: clientSecret, TokenURL: tokenURL}
 		c := begin(t, manager.Config{}).Manage("crawler", oauth.ClientCredentials(cfg, w.options()))
 		for start := time.Now(); time.Since(start) < 5*time.Hour; time.Sleep(500 * time.Millisecond) {
-			if token, err := c.Token(t.Context()); err != nil || time.Now().After(end) {
-				t.Fatalf("after %v: got %v, %v, with %v left", time.Since(start), token, err, time.Until(end))
+			if token, err := c.Token(t.Context()); err != nil || left() < 0 {
+				t.Fatalf("after %v: got %v, %v, with %v left", time.Since(start), token, err, left())
 			}
 		}
 		if len(w.sent) > 100 {
