@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"example.com/tokenactor/manager"
@@ -230,6 +231,7 @@ func TestOneTokenToItsEnd(t *testing.T) {
 				t.Fatalf("after %v: got %v, %v, with %v left", time.Since(start), token, err, left())
 			}
 		}
+		synctest.Wait()
 		if len(w.sent) > 100 {
 			t.Errorf("%d requests in 5 hours", len(w.sent))
 		}
