@@ -101,13 +101,13 @@ func pages(srv *tokentest.Server, n int) io.Reader {
 
 // The main job, with fewer workers and less time.
 func TestDemo(t *testing.T) {
-	r := start(t.Context(), nil, nil, "-workers", "50", "-duration", "2100ms")
-	r.expect(t, 0, "50 workers crawl a server on this machine for 2.1s",
+	r := start(t.Context(), nil, nil, "-workers", "50", "-duration", "3s")
+	r.expect(t, 0, "50 workers crawl a server on this machine for 3s",
 		"1 of 1 requests answered 200, 0 new logins", "Requests lost: 0. Refresh tokens spent twice: 0.")
 	if got, want := r.number(t, "answered 200"), r.number(t, "requests by"); got != want {
 		t.Errorf("%d of %d requests answered 200", got, want)
 	}
-	// The first refresh gets the first token; all tokens are revoked within 2 s.
+	// The first refresh gets the first token; all tokens are revoked within 2 s, which leaves a busy machine a second.
 	if n := r.number(t, "refreshes"); n < 2 {
 		t.Errorf("%d refreshes, want 2 at least", n)
 	}
