@@ -32,7 +32,8 @@ const killLimit = 400 * time.Millisecond
 // A victim is a process that renews its tokens as fast as it can until it is
 // killed. It tells each step, on a line, before the next: "mark", "marked", "send",
 // "answer", "saved", each with the name and the refresh token; "lost" and "refused"
-// with the name, and then waits for the line "NAME TOKEN" with a new login.
+// with the name, and then waits for the line "NAME TOKEN" with a new login. Settling, it
+// tells "done" of each name that is renewed and at rest.
 type victim struct {
 	path, endpoint string
 	names          []string
@@ -140,6 +141,7 @@ func (v *victim) renew(ctx context.Context, c *manager.Credential) {
 		switch {
 		case err == nil:
 			if n++; v.settling() && n == 2 {
+				v.say("done", c.Name(), "")
 				return
 			}
 			c.Replayed(token, true) // or so many rejections would count as barren
@@ -228,6 +230,7 @@ func killedPlain(args []string) {
 			}
 			v.say("saved", name, token.RefreshToken)
 			if answered && v.settling() {
+				v.say("done", name, "")
 				return
 			}
 		}

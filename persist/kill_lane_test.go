@@ -58,7 +58,7 @@ type lane struct {
 	have     map[int]int          // the newest refresh token of a family that file or process has
 	durable  map[int]int          // ... that is stored for all we were told
 	last     map[string]string    // the last step of each name in this process
-	renewed  map[string]bool      // names with a refresh that this process saved
+	done     map[string]bool      // names that the last process has renewed, and that are at rest
 	reported map[int]bool         // families that the process called lost
 	alive    map[int]bool         // families that died although their newest refresh token was there
 	tally    killTally
@@ -151,6 +151,10 @@ func (l *lane) listen(c *child) (closed bool) {
 		case "lost", "refused":
 			l.refused(kind, name)
 			fmt.Fprintln(c.in, name, l.srv.Login().RefreshToken) // one that is dead by now asks again when it is back
+		case "done":
+			l.mu.Lock()
+			l.done[name] = true
+			l.mu.Unlock()
 		case "failed":
 			l.t.Errorf("%s: cannot save: %s", name, rest)
 		default:
@@ -194,7 +198,6 @@ func (l *lane) step(kind, name, refresh string) {
 			l.t.Errorf("%s: refresh token %d of family %d is sent, and %d is known", name, serial, id, l.have[id])
 		}
 	case "saved":
-		l.renewed[name] = l.renewed[name] || serial > 1
 		l.family[name] = id
 		l.durable[id] = serial
 		fallthrough
@@ -211,7 +214,7 @@ func (l *lane) step(kind, name, refresh string) {
 // round lets a process run, kills it, and looks at what it left behind.
 func (l *lane) round(names []string, hold string, life time.Duration) {
 	l.mu.Lock()
-	l.last, l.renewed = make(map[string]string), make(map[string]bool)
+	l.last = make(map[string]string)
 	l.aimed = hold == "server:1"
 	if life == 0 {
 		life = killLimit + 2*time.Second // a step that does not come

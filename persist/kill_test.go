@@ -129,7 +129,7 @@ func (l *lane) doubtful(name string) bool {
 // peace. Then the server and the file must agree.
 func (l *lane) settle() {
 	l.mu.Lock()
-	l.last, l.renewed, l.calm = make(map[string]string), make(map[string]bool), true
+	l.last, l.done, l.calm = make(map[string]string), make(map[string]bool), true
 	l.mu.Unlock()
 	c := startChild(l.t, l.part, victimArgs(l.path, l.srv.TokenURL(), l.shared, "settle", l.names)...)
 	closedc := make(chan bool, 1)
@@ -170,12 +170,12 @@ func (l *lane) settle() {
 	l.tally.refreshes = l.srv.Stats().Refreshes
 }
 
-// settled reports whether each name has a token that was saved in this process.
+// settled reports whether each name was renewed in this process and is at rest.
 func (l *lane) settled() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, name := range l.names {
-		if !l.renewed[name] {
+		if !l.done[name] {
 			return false
 		}
 	}
