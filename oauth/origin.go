@@ -2,9 +2,9 @@ package oauth
 
 import (
 	"fmt"
-	"net/netip"
 	"net/url"
-	"strings"
+
+	"example.com/tokenactor/internal/netorigin"
 )
 
 // parseEndpoint reads the URL of an endpoint that secrets are sent to, from the
@@ -29,25 +29,9 @@ func parseEndpoint(name, raw string, allowHTTP bool) (*url.URL, error) {
 	return nil, fmt.Errorf("oauth: %s is neither https nor http", name)
 }
 
-// loopback reports whether host is this machine. A name that only resolves to it
-// does not count: whoever answers for the name decides where it leads. localhost
-// does (RFC 6761 section 6.3).
-func loopback(host string) bool {
-	if addr, err := netip.ParseAddr(host); err == nil {
-		return addr.IsLoopback()
-	}
-	return strings.EqualFold(host, "localhost")
-}
+// loopback reports whether host is this machine.
+func loopback(host string) bool { return netorigin.Loopback(host) }
 
-// origin is scheme, host and port (RFC 6454), the port left out where it is the
-// scheme's own.
-func origin(u *url.URL) string {
-	host := strings.ToLower(u.Host)
-	switch u.Scheme {
-	case "https":
-		host = strings.TrimSuffix(host, ":443")
-	case "http":
-		host = strings.TrimSuffix(host, ":80")
-	}
-	return u.Scheme + "://" + host
-}
+// origin is scheme, host and port, the port left out where it is the scheme's
+// own: see package internal/netorigin, which package client uses too.
+func origin(u *url.URL) string { return netorigin.Of(u).String() }

@@ -2,10 +2,12 @@ package oauth
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 
+	"example.com/tokenactor/internal/netorigin"
 	"example.com/tokenactor/manager"
 )
 
@@ -25,6 +27,8 @@ func send(ctx context.Context, client *http.Client, method string, target *url.U
 		if err != nil {
 			return nil, nil, manager.Permanent(newCallError(from, err, h))
 		}
+		req.URL.Host = netorigin.HostHeader(req.URL.Host) // what is dialed, and what is written: one name
+		req.Host = req.URL.Host
 		req.Header = header.Clone()
 		if req.GetBody != nil {
 			req.GetBody = p.body(form)
@@ -39,6 +43,10 @@ func send(ctx context.Context, client *http.Client, method string, target *url.U
 				err = manager.NotSent(err)
 			}
 			return nil, nil, err
+		}
+		if to, strayed := netorigin.Strayed(req, resp, nil); strayed {
+			resp.Body.Close()
+			return nil, nil, newCallError(from, fmt.Errorf("the client's Transport went to %s by itself: it must not follow redirects", to), h)
 		}
 		next := follow(method, target, resp)
 		if next == nil || hop == maxRedirects {
