@@ -29,7 +29,7 @@ const (
 	badMemory    = 10 * time.Minute // a bad resource that nobody asks for is forgotten
 	maxWitnesses = 8
 	leastRow     = 2
-	mostRow      = 12
+	mostRow      = 16
 	renewalBurst = 20 // renewals that evidence asks for, where a refresh token is at stake; one a second besides
 )
 
