@@ -5,15 +5,27 @@ import (
 	"maps"
 	"net/http"
 
+	"example.com/tokenactor/internal/netorigin"
 	"example.com/tokenactor/manager"
 )
 
 // Authorize puts a token of source into the Authorization header of req, which
 // the caller owns, over any that is there, and returns the token, so that a 401
 // can be answered by source.Renew(ctx, token). It looks at neither Hosts nor
-// redirects: req goes where its caller means it to go. It allocates nothing if
-// req.Header has room. ctx bounds the wait for a token; the error is the source's.
+// redirects: req goes where its caller means it to go, but for plain http to
+// another machine, which is an error: put token.Authorization() into the header
+// yourself if that is meant. It allocates nothing if req.Header has room. ctx
+// bounds the wait for a token; any other error is the source's.
 func Authorize(ctx context.Context, source Source, req *http.Request) (*manager.Token, error) {
+	if req.URL != nil && req.URL.Scheme != "https" {
+		to, err := targetOf(req)
+		if err == nil {
+			err = to.encrypted("put Token.Authorization into the header yourself")
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
 	token, err := source.Token(ctx)
 	if err != nil {
 		return nil, err
@@ -28,15 +40,40 @@ func Authorize(ctx context.Context, source Source, req *http.Request) (*manager.
 // authorized gives a copy of req that carries the token. Request.Clone copies
 // every header value, trailer and URL; here only the map that changes is copied.
 func (t *Transport) authorized(req *http.Request, token *manager.Token) (*http.Request, error) {
-	sent := req.WithContext(req.Context())
+	sent := dialable(req)
+	if sent == req {
+		sent = req.WithContext(req.Context())
+	}
 	sent.Header = withRoom(req.Header)
 	if t.Place == nil {
 		sent.Header["Authorization"] = token.Authorization()
 		return sent, nil
 	}
-	target := *req.URL
+	target := *sent.URL
 	sent.URL = &target
 	return sent, t.Place.Put(sent, token)
+}
+
+// dialable gives req, or where a host in it is not ASCII a copy that names the
+// host as net/http dials it. net/http itself uses two names if IDNA maps letters
+// of it, as capitals or U+212A: in the Host header, in the request line for a
+// proxy and in its pool of HTTP/2 connections they are not mapped. So a proxy
+// would be asked for another host than the one whose origin was looked at, and
+// over HTTP/2 the request would dial again and again without an end.
+func dialable(req *http.Request) *http.Request {
+	url := netorigin.HostHeader(req.URL.Host)
+	host := url
+	if req.Host != req.URL.Host {
+		host = netorigin.HostHeader(req.Host)
+	}
+	if url == req.URL.Host && host == req.Host {
+		return req
+	}
+	sent := req.WithContext(req.Context())
+	target := *req.URL
+	target.Host = url
+	sent.URL, sent.Host = &target, host
+	return sent
 }
 
 // withRoom copies h so that one more key fits. maps.Clone is the fastest way by

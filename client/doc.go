@@ -19,12 +19,13 @@
 //
 // # Concurrency
 //
-//  1. A Transport has no state. Any number of goroutines may use one at once, and
-//     any number of Transports one credential. The only goroutine it starts reads the
-//     body of a response that rejects its token, and is gone when the caller has
-//     closed that body.
+//  1. The only state of a Transport is what OnBare was told. Any number of goroutines
+//     may use one at once, and any number of Transports one credential. The only
+//     goroutine it starts reads the body of a response that rejects its token, and is
+//     gone when the caller has closed that body.
 //  2. The caller's request is never changed. What Base gets is a copy that shares
-//     all but the map of its header, and its URL where a Place may change it.
+//     all but the map of its header, and its URL where a Place may change it or
+//     its host is not ASCII: that is sent as net/http dials it, in punycode.
 //     Response.Request is the caller's request.
 //  3. The caller's context bounds this request and its waits, not the refresh that
 //     it may wait for, which others share.
@@ -34,11 +35,31 @@
 // # Where the token goes
 //
 // A token goes to the origin (scheme, host, port) of the first request, and on
-// redirects to that origin only; with Transport.Hosts set, to those hosts and no
-// other; and never to http once a hop was https. Elsewhere the request is sent
-// bare, and its 401 is the caller's: it starts no refresh. A request that already
-// has something in the token's place, an Authorization header as a rule, is left
-// alone; one that belongs to the refresh of the very credential is sent bare.
+// redirects to that origin only, or to https on the same host if both ports are
+// the schemes' own; with Transport.Hosts set, to those hosts and no other; and
+// never to http once a hop was https. Plain http to another machine is an error
+// unless an entry of Hosts begins with "http://"; so it is for Authorize.
+// Elsewhere the request is sent bare, and its 401 is the caller's: it starts no
+// refresh. Transport.OnBare tells of such requests, once for each origin.
+//
+// Hosts are compared by the names that net/http dials: "bücher.example" and
+// "xn--bcher-kva.example" are one host, "api.example.com." with its dot is another
+// than without. Request.Host and URL.Opaque count as well where they are set, since
+// a proxy goes by them. An answer that comes from elsewhere, because Base follows
+// redirects by itself, is an error: Base may have taken the token along.
+//
+// A request that already has something in the token's place is left alone: as a
+// rule an Authorization header, in any spelling of its name. An empty value counts
+// as none. A header without a value asks for a request without a token:
+//
+//	req.Header["Authorization"] = nil
+//
+// That is the way to post a password to the API's own origin: a wrong one is
+// answered 401, and would otherwise be posted twice. A request that belongs to the
+// refresh of the very credential is sent bare too.
+//
+// A server that answers 403 to a token that it has revoked, and says nothing in a
+// challenge, needs a rule of its own: see the example Transport (Rejected403).
 //
 // # What is sent again
 //
@@ -110,5 +131,16 @@
 // GetBody too.
 //
 // Behind httputil.ReverseProxy remove the visitor's Authorization from the outgoing
-// request, or it is taken for the request's own.
+// request, or it is taken for the request's own, and his Host, which SetURL of
+// ProxyRequest does, or with Hosts set the request is sent bare.
+//
+// A RoundTripper in front that makes a new request of each one, instead of a
+// Clone, loses Request.Response, by which redirects are recognized: every hop then
+// looks like a first request, and gets the token. Set Hosts, which holds for each
+// hop by itself.
+//
+// A Base that sends to another address than it is asked for, as a balancer on the
+// client's side may, looks like one that follows redirects if Response.Request has
+// that address. Let it dial otherwise, hand out the request that it was given, or
+// name both in Hosts.
 package client

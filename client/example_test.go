@@ -250,6 +250,88 @@ func Example_signIn() {
 	// GET /reports "Ticket ticket-7"
 }
 
+// An API that answers 403 to a token that it has revoked, without a challenge, as
+// frameworks do that check permissions and not tokens. A 403 with a challenge says
+// itself what is wrong.
+func ExampleTransport_rejected403() {
+	api := &http.Client{Transport: &client.Transport{
+		Source: newSource("T1"),
+		Rejected: func(resp *http.Response) bool {
+			return client.InvalidToken(resp) ||
+				resp.StatusCode == http.StatusForbidden && resp.Header.Get("WWW-Authenticate") == ""
+		},
+		Base: baseFunc(func(req *http.Request) (*http.Response, error) {
+			fmt.Println("sent with", req.Header.Get("Authorization"))
+			if req.Header.Get("Authorization") == "Bearer T1" {
+				return answer(403, "", "Forbidden"), nil
+			}
+			return answer(200, "", ""), nil
+		}),
+	}}
+	resp, err := api.Get("https://api.example.com/protected")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_ = resp.Body.Close()
+	fmt.Println(resp.StatusCode)
+	// Output:
+	// sent with Bearer T1
+	// sent with Bearer T2
+	// 200
+}
+
+// A password posted to the API's own origin is sent once, and without the token: a
+// header without a value asks for that. Its 401 is the caller's, and renews nothing.
+func ExampleTransport_bare() {
+	api := &http.Client{Transport: &client.Transport{
+		Source: newSource("T1"),
+		Base: baseFunc(func(req *http.Request) (*http.Response, error) {
+			fmt.Printf("%s with %q\n", req.URL.Path, req.Header.Get("Authorization"))
+			_ = req.Body.Close()
+			return answer(401, "", "wrong password"), nil
+		}),
+	}}
+	req, err := http.NewRequest(http.MethodPost, "https://api.example.com/password", strings.NewReader("old=a&new=b"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	req.Header["Authorization"] = nil
+	resp, err := api.Do(req)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_ = resp.Body.Close()
+	fmt.Println(resp.StatusCode)
+	// Output:
+	// /password with ""
+	// 401
+}
+
+// A crawl of addresses from outside says, once for each origin, where it went
+// without the token.
+func ExampleTransport_onBare() {
+	api := &http.Client{Transport: &client.Transport{
+		Source: newSource("T1"),
+		Hosts:  []string{"api.example.com"},
+		OnBare: func(origin string, reason client.BareReason) { fmt.Printf("%s: %s\n", origin, reason) },
+		Base:   baseFunc(func(*http.Request) (*http.Response, error) { return answer(200, "", ""), nil }),
+	}}
+	for _, url := range []string{"https://api.example.com/1", "https://example.org/2", "http://api.example.com/3", "https://example.org/4"} {
+		resp, err := api.Get(url)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		_ = resp.Body.Close()
+	}
+	// Output:
+	// https://example.org: its host is not in Transport.Hosts
+	// http://api.example.com: it would show the token unencrypted
+}
+
 // A retry count that gives up: the server says 401 whatever it gets, and after two
 // replays that is the answer.
 func ExampleTransport_maxReplays() {

@@ -1,31 +1,48 @@
 package client
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
+
+	"example.com/tokenactor/internal/netorigin"
+	"example.com/tokenactor/manager"
 )
 
 // maxHops ends the walk along a chain of redirects: http.Client follows ten, and
 // a chain in a circle has no first request.
 const maxHops = 100
 
-// trusts reports whether req may carry the token. The error is about Hosts.
-func (t *Transport) trusts(req *http.Request) (bool, error) {
-	if req.Response == nil && t.Hosts == nil {
-		return true, nil
+// trusts reports whether req may carry the token; if not, why it is sent bare.
+// The error is about Hosts, or says that nothing is sent at all.
+func (t *Transport) trusts(req *http.Request) (BareReason, error) {
+	u := req.URL
+	if req.Response == nil && u.Scheme == "https" && u.Opaque == "" && (req.Host == "" || req.Host == u.Host) &&
+		(t.Hosts == nil || slices.Contains(t.Hosts, u.Host)) {
+		return "", nil // as nearly always
+	}
+	to, err := targetOf(req)
+	if err != nil {
+		return "", err
 	}
 	first, wasSecure := firstRequest(req)
-	if first == nil || wasSecure && req.URL.Scheme != "https" {
-		return false, nil
+	switch {
+	case first == nil:
+		return BareOtherOrigin, nil
+	case wasSecure && to.dialed.Scheme != "https":
+		return BarePlainHTTP, nil
+	case t.Hosts != nil:
+		return to.listed(t.Hosts)
 	}
-	if t.Hosts != nil {
-		return listed(t.Hosts, req.URL)
+	if first != req {
+		if from, err := targetOf(first); err != nil || !from.leadsTo(to) {
+			return BareOtherOrigin, nil
+		}
 	}
-	return originOf(first.URL) == originOf(req.URL), nil
+	return "", to.encrypted("name the origin in Transport.Hosts, which are then the only hosts that see the token")
 }
 
 // firstRequest walks from a redirect hop back to the request that the caller
@@ -37,7 +54,7 @@ func firstRequest(req *http.Request) (first *http.Request, wasSecure bool) {
 		if req == nil || req.URL == nil {
 			return nil, false
 		}
-		wasSecure = wasSecure || req.URL.Scheme == "https"
+		wasSecure = wasSecure || strings.EqualFold(req.URL.Scheme, "https")
 		if req.Response == nil {
 			return req, wasSecure
 		}
@@ -46,54 +63,133 @@ func firstRequest(req *http.Request) (first *http.Request, wasSecure bool) {
 	return nil, false
 }
 
-// An origin is scheme, host and port (RFC 6454 section 4).
-type origin struct{ scheme, host, port string }
+// A target is where net/http sends a request. It dials URL.Host; but a proxy for
+// plain http, and a server of many names, go by the Host header, for which
+// Request.Host comes before URL.Host, and by the request line, in which
+// URL.Opaque may name a third host. Nearly always the three are one.
+type target struct{ dialed, host, opaque netorigin.Origin }
 
-func originOf(u *url.URL) origin {
-	o := origin{strings.ToLower(u.Scheme), strings.ToLower(u.Hostname()), u.Port()}
-	if o.port == "" {
-		o.port = defaultPort(o.scheme)
+func targetOf(req *http.Request) (target, error) {
+	u := req.URL
+	dialed := netorigin.Of(u)
+	to := target{dialed, dialed, dialed}
+	if req.Host != "" && req.Host != u.Host {
+		to.host = netorigin.At(u.Scheme, req.Host)
 	}
-	return o
+	switch o := u.Opaque; {
+	case o == "", o == "*", strings.HasPrefix(o, "/") && !strings.HasPrefix(o, "//"):
+	default:
+		named, err := url.Parse(u.RequestURI()) // what is written into the request line
+		if err != nil || named.Host == "" {
+			return target{}, errors.New("client: URL.Opaque is neither a path nor names a host: no token goes to where nobody can tell")
+		}
+		to.opaque = netorigin.Of(named)
+	}
+	return to, nil
 }
 
-func defaultPort(scheme string) string {
-	switch scheme {
-	case "https":
-		return "443"
-	case "http":
-		return "80"
+// each gives the different origins of the target.
+func (to target) each(yield func(netorigin.Origin) bool) {
+	if !yield(to.dialed) || to.host != to.dialed && !yield(to.host) {
+		return
 	}
-	return ""
+	if to.opaque != to.dialed && to.opaque != to.host {
+		yield(to.opaque)
+	}
 }
 
-// listed reports whether one of the hosts is u's origin. An entry that no URL can
+// leadsTo reports whether a redirect from one target to another stays at home. The
+// name that is dialed must be the same. The others may be any of the three:
+// with Request.Host set, servers redirect by that name or by their own.
+func (from target) leadsTo(to target) bool {
+	if to.dialed != from.dialed && to.dialed != from.dialed.Secured() {
+		return false
+	}
+	for o := range to.each {
+		known := false
+		for home := range from.each {
+			known = known || o == home || o == home.Secured()
+		}
+		if !known {
+			return false
+		}
+	}
+	return true
+}
+
+// encrypted gives an error where the token would cross a network in the clear
+// (RFC 6750 section 5.3).
+func (to target) encrypted(remedy string) error {
+	for o := range to.each {
+		switch {
+		case !o.InClear():
+		case o == to.host && o != to.dialed:
+			return fmt.Errorf("client: %s, which Request.Host names, would get the token unencrypted: use https, leave Request.Host empty, or %s", o, remedy)
+		default:
+			return fmt.Errorf("client: %s would get the token unencrypted: use https, or %s", o, remedy)
+		}
+	}
+	return nil
+}
+
+// listed reports whether the hosts name each origin of the target.
+func (to target) listed(hosts []string) (BareReason, error) {
+	for o := range to.each {
+		if reason, err := listed(hosts, o); reason != "" || err != nil {
+			return reason, err
+		}
+	}
+	return "", nil
+}
+
+// listed reports whether one of the hosts is the origin. An entry that no URL can
 // match is an error: requests sent bare because of a typo would all end with 401.
-func listed(hosts []string, u *url.URL) (bool, error) {
-	if u.Scheme == "https" && slices.Contains(hosts, u.Host) {
-		return true, nil // as nearly always
-	}
-	o := originOf(u)
+func listed(hosts []string, o netorigin.Origin) (BareReason, error) {
+	reason := BareNotListed
 	for _, entry := range hosts {
 		named := entry
 		bare := !strings.Contains(entry, "://")
 		if bare {
-			named = o.scheme + "://" + entry
+			named = o.Scheme + "://" + entry
 		}
-		e, err := url.Parse(named)
-		if err != nil || e.Hostname() == "" || e.Path+e.RawQuery+e.Fragment != "" || e.User != nil || strings.ContainsAny(e.Host, "*, ") {
-			return false, fmt.Errorf("client: Transport.Hosts: %q is neither a host, as api.example.com or api.example.com:8443, nor an origin, as http://intranet.example.com", entry)
+		u, err := url.Parse(named)
+		if err != nil || u.Hostname() == "" || u.Path+u.RawQuery+u.Fragment != "" || u.User != nil || strings.ContainsAny(u.Host, "*, ") {
+			return "", fmt.Errorf("client: Transport.Hosts: %q is neither a host, as api.example.com or api.example.com:8443, nor an origin, as http://intranet.example.com", entry)
 		}
-		if originOf(e) == o && (!bare || o.scheme == "https" || loopback(o.host)) {
-			return true, nil
+		switch e := netorigin.Of(u); {
+		case bare && e == o && o.InClear():
+			reason = BarePlainHTTP
+		case e == o, !bare && e.Secured() == o:
+			return "", nil
 		}
 	}
-	return false, nil
+	return reason, nil
 }
 
-// loopback reports whether host is this machine, where plain http crosses no
-// network (RFC 8252 section 8.3).
-func loopback(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.IsLoopback()
+// received makes resp, Base's answer to sent, one to req. It is an error if the
+// answer comes from where no token was to go: then Base has followed a redirect
+// itself, and may have taken the token along.
+func (t *Transport) received(req, sent *http.Request, resp *http.Response, token *manager.Token) error {
+	if resp.Request != nil && resp.Request != sent && resp.Request.URL != sent.URL {
+		to, strayed := netorigin.Strayed(sent, resp, func(hop *http.Request) bool {
+			if t.Hosts == nil || sent.URL.Scheme == "https" && hop.URL.Scheme != "https" {
+				return false
+			}
+			reason, err := listed(t.Hosts, netorigin.Of(hop.URL))
+			return reason == "" && err == nil
+		})
+		if strayed {
+			if resp.Body != nil {
+				_ = resp.Body.Close()
+			}
+			return mask(fmt.Errorf("client: asked %s, but Transport.Base went to %s by itself, perhaps with the token: "+
+				"let Base leave redirects to the http.Client around it (in an http.Client, CheckRedirect returns http.ErrUseLastResponse), "+
+				"or name both in Transport.Hosts", netorigin.Of(sent.URL), to), token)
+		}
+	}
+	if q, ok := t.Place.(query); ok {
+		q.hide(t, sent, resp, token)
+	}
+	resp.Request = req
+	return nil
 }

@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"example.com/tokenactor/client"
 	"example.com/tokenactor/manager"
@@ -103,6 +105,84 @@ func TestQueryRepeatedByTheServer(t *testing.T) {
 	}
 	if got := strings.Join(seen, "\n"); got != strings.Join(want, "\n") {
 		t.Errorf("sent\n%s\nwant\n%s", got, strings.Join(want, "\n"))
+	}
+}
+
+// A server may repeat the token in any form: what the caller sees has it not, nor
+// what another origin sees. What it puts into another part of a redirect to
+// itself stays, and no Referer takes it along.
+func TestQueryRepeatedInAnyForm(t *testing.T) {
+	escaped := url.QueryEscape(secret)
+	for _, test := range []struct {
+		locations []string
+		want      []string // URLs and Referers sent, {} the token's place
+	}{
+		{[]string{"/items/?x=1&key=" + escaped}, []string{"https://api.example.com/items/?x=1&{} from https://api.example.com/items"}},
+		{[]string{"/items/?key=" + escaped + "#part"}, []string{"https://api.example.com/items/?{}#part from https://api.example.com/items"}},
+		{[]string{"https://login.example.org/?next=" + url.QueryEscape("https://api.example.com/items?key="+escaped)},
+			[]string{"https://login.example.org/?next=https%3A%2F%2Fapi.example.com%2Fitems%3Fkey%3D from https://api.example.com/items"}},
+		{[]string{"https://login.example.org/" + url.PathEscape(secret) + "/x"}, []string{"https://login.example.org//x from https://api.example.com/items"}},
+		// Escaped in a way of its own: all that may hold it goes.
+		{[]string{"https://login.example.org/p?next=s3cr%2ft%2btoken%3d%3d"}, []string{"https://login.example.org/p from https://api.example.com/items"}},
+		{[]string{"https://login.example.org/s3cr%2ft%2btoken%3d%3d?a=b"}, []string{"https://login.example.org/ from https://api.example.com/items"}},
+		{[]string{"https://login.example.org/?a=%2573%2533cr%25252ft%25252btoken%25253d%25253d"}, []string{"https://login.example.org/ from https://api.example.com/items"}},
+		// Home, then away.
+		{[]string{"/c?next=" + url.QueryEscape("/a?key="+escaped), "https://example.org/"},
+			[]string{"https://api.example.com/c?next=%2Fa%3Fkey%3D" + url.QueryEscape(escaped) + "&{} from https://api.example.com/items", "https://example.org/ from "}},
+		{[]string{"/e/" + url.PathEscape(secret), "https://example.org/", "https://example.net/"},
+			[]string{"https://api.example.com/e/" + url.PathEscape(secret) + "?{} from https://api.example.com/items", "https://example.org/ from ", "https://example.net/ from "}},
+	} {
+		var seen []string
+		base := baseFunc(func(req *http.Request) (*http.Response, error) {
+			seen = append(seen, req.URL.String()+" from "+req.Referer())
+			if len(seen) > len(test.locations) {
+				return answer(http.StatusOK, "", ""), nil
+			}
+			resp := answer(http.StatusFound, "", "")
+			resp.Header.Set("Location", test.locations[len(seen)-1])
+			return resp, nil
+		})
+		c := &http.Client{Transport: &client.Transport{Source: newSource(secret), Place: client.Query("key"), Base: base}}
+		resp, err := c.Get("https://api.example.com/items")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = text(t, resp)
+		got := strings.ReplaceAll(strings.Join(seen[1:], "\n"), "key="+escaped, "{}")
+		if want := strings.Join(test.want, "\n"); got != want {
+			t.Errorf("%q: sent\n%s\nwant\n%s", test.locations, got, want)
+		}
+		if len(test.locations) == 1 && shows(resp.Request.URL.String()) {
+			t.Errorf("resp.Request shows the token: %s", resp.Request.URL)
+		}
+	}
+}
+
+// http.ServeMux repeats the query where it adds a slash: neither resp.Request nor
+// the error of a time-out shows it.
+func TestQueryAndTheSlashOfServeMux(t *testing.T) {
+	mux := http.NewServeMux()
+	slow := false
+	mux.HandleFunc("/items/", func(_ http.ResponseWriter, r *http.Request) {
+		if slow {
+			<-r.Context().Done()
+		}
+	})
+	api := httptest.NewServer(mux)
+	defer api.Close()
+	c := &http.Client{Transport: &client.Transport{Source: newSource(secret), Place: client.Query("api_key"), Base: api.Client().Transport}}
+	resp, err := c.Get(api.URL + "/items?x=1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = text(t, resp)
+	if got, want := resp.Request.URL.String(), api.URL+"/items/?x=1"; got != want || resp.StatusCode != http.StatusOK {
+		t.Errorf("resp.Request is %s (%d), want %s", got, resp.StatusCode, want)
+	}
+	slow = true
+	c.Timeout = 50 * time.Millisecond
+	if _, err := c.Get(api.URL + "/items?x=1"); err == nil || shows(err.Error()) || strings.Contains(err.Error(), "api_key") {
+		t.Errorf("got %v", err)
 	}
 }
 

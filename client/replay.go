@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 
+	"example.com/tokenactor/internal/netorigin"
 	"example.com/tokenactor/manager"
 )
 
@@ -30,7 +31,9 @@ func (t *Transport) send(req *http.Request, body io.ReadCloser, token *manager.T
 	case resp == nil:
 		return nil, errors.New("client: Transport.Base returned neither response nor error")
 	}
-	resp.Request = req
+	if err := t.received(req, sent, resp, token); err != nil {
+		return nil, err
+	}
 	return resp, nil
 }
 
@@ -149,8 +152,7 @@ func (t *Transport) accepted(req *http.Request, token *manager.Token, resp *http
 
 // resourceOf is what a request asked for, as evidence about tokens goes.
 func resourceOf(req *http.Request) manager.Resource {
-	o := originOf(req.URL)
-	return manager.Resource{Origin: o.scheme + "://" + o.host + ":" + o.port, Path: req.URL.Path}
+	return manager.Resource{Origin: netorigin.Of(req.URL).String(), Path: req.URL.Path}
 }
 
 // refreshing reports whether ctx is that of a refresh of the Source itself,

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"context"
 	"errors"
 	"net/http"
 )
@@ -8,8 +9,8 @@ import (
 // A Transport is an http.RoundTripper that sends requests with a token of
 // Source and, when the token is rejected, renews it and sends the request again.
 // Fill in Source; the zero value of every other field is the default it names.
-// It holds no state and may be used by any number of
-// goroutines at once; its fields are not to be changed once it is in use.
+// It may be used by any number of goroutines at once. Its only state is what OnBare
+// was told; it must not be copied, and its fields not be changed, once it is in use.
 type Transport struct {
 	// Source gives the tokens. Required.
 	Source Source
@@ -24,16 +25,27 @@ type Transport struct {
 
 	// Hosts are the only hosts that may see the token, redirects or not; set
 	// it where URLs come from outside. An entry is "api.example.com" (port
-	// 443), "api.example.com:8443", or an origin: "http://intranet.example.com".
-	// Plain http needs an origin that says so, or a loopback host. An entry
-	// that is neither is an error of the requests that look at it. Nil: the
-	// host of each first request, and no other that it redirects to. Empty
-	// but not nil: no host.
+	// 443), "api.example.com:8443", or an origin: "http://intranet.example.com",
+	// which permits plain http, and https on the same host if the port is 80.
+	// Without such an entry plain http gets no token, but on a loopback host.
+	// Names may be in Unicode or in punycode, whichever the URL has. Where
+	// Request.Host or URL.Opaque names another host, both must be entries.
+	// An entry that is none of these is an error of the requests that look at
+	// it. Nil: the host of each first request, and no other that it redirects
+	// to; plain http to another machine is an error. Empty but not nil: no host.
 	Hosts []string
+
+	// OnBare, if not nil, is told of requests that are sent without a token:
+	// where to, as in "https://api.example.com:8443", and why. It is called
+	// once for each origin and reason, never for each request, for the
+	// first 4,096 pairs, before that request is sent and on the caller's
+	// goroutine; calls may come from several goroutines at once. Requests of
+	// the credential's own refresh are not told.
+	OnBare func(origin string, reason BareReason)
 
 	// Rejected says whether a response rejects the token it was asked with.
 	// It is shown every response, may read the body if it puts it back, and
-	// must not close it. Nil: InvalidToken.
+	// must not close it. Nil: InvalidToken, to which a 403 is no rejection.
 	Rejected func(*http.Response) bool
 
 	// MaxReplays is how often a rejected request is sent again, each time
@@ -47,17 +59,20 @@ type Transport struct {
 	// a replay, where the body has neither GetBody nor Seek. 0: 64 KiB.
 	// Negative: none. It holds for each request in flight.
 	ReplayBuffer int64
+
+	bare noticed // what OnBare was told
 }
 
 // RoundTrip implements http.RoundTripper. It never changes req.
 //
 // The error is that of Source, of Place, or of Base, or says which entry of Hosts
-// is none; no text of it holds the
-// token. When the renewal fails or the body cannot be sent again, the response is
-// the one that rejected the token, and the error nil. Its body is whole if it has up to
-// 64 KiB and takes no more than a second; else it may end with ErrBodyCut. A request body
-// that is not the same at the replay breaks it off, with an error that says so. When
-// the request's context ends while it waits for the renewal, the error is the context's.
+// is none, that the token would go out unencrypted, or that Base went to another
+// origin by itself; no text of it holds the token. When the renewal fails or the body
+// cannot be sent again, the response is the one that rejected the token, and the error
+// nil. Its body is whole if it has up to 64 KiB and takes no more than a second; else it
+// may end with ErrBodyCut. A request body that is not the same at the replay breaks it
+// off, with an error that says so. When the request's context ends while it waits for a
+// token or a renewal, the error is context.Cause of it.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if t.Source == nil {
 		closeBody(req)
@@ -68,14 +83,20 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, errors.New("client: Request.URL is nil")
 	}
 	ctx := req.Context()
-	if t.carriesOwn(req) || t.refreshing(ctx) {
-		return t.sendBare(req)
+	own, empty := t.carriesOwn(req)
+	switch {
+	case own:
+		return t.sendBare(req, BareOwnAuthorization)
+	case empty:
+		return t.withoutEmpty(req)
+	case t.refreshing(ctx):
+		return t.sendBare(req, "")
 	}
-	if trusted, err := t.trusts(req); err != nil {
+	if bare, err := t.trusts(req); err != nil {
 		closeBody(req)
 		return nil, err
-	} else if !trusted {
-		return t.sendBare(req)
+	} else if bare != "" {
+		return t.sendBare(req, bare)
 	}
 	token, err := t.Source.Token(ctx)
 	if err == nil && token == nil {
@@ -83,6 +104,9 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	if err != nil {
 		closeBody(req)
+		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+			err = context.Cause(ctx)
+		}
 		return nil, err
 	}
 
@@ -101,11 +125,15 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// sendBare sends req without a token and without judging the response.
-func (t *Transport) sendBare(req *http.Request) (*http.Response, error) {
-	sent := req
-	if q, ok := t.Place.(query); ok && req.Response != nil && !t.carriesOwn(req) {
-		sent = q.strip(req)
+// sendBare sends req without a token and without judging the response. The reason
+// is "" where that is nothing to be noticed.
+func (t *Transport) sendBare(req *http.Request, reason BareReason) (*http.Response, error) {
+	if reason != "" {
+		t.notice(req, reason)
+	}
+	sent := dialable(req)
+	if q, ok := t.Place.(query); ok && req.Response != nil && reason != BareOwnAuthorization {
+		sent = q.strip(sent)
 	}
 	resp, err := t.base().RoundTrip(sent)
 	if resp != nil {
