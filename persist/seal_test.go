@@ -283,3 +283,27 @@ func mustSealer(tb testing.TB, key byte) *record.Sealer {
 	}
 	return s
 }
+
+// A limit that SECURITY.md states: sealing proves whose record it is, not that it is the
+// newest. A backup of a sealed file must be readable, so an older record is too.
+func TestOlderSealedRecordIsTaken(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tokens.db")
+	get := func(tx *bbolt.Tx) []byte {
+		return bytes.Clone(tx.Bucket([]byte("tokenactor/1")).Get([]byte("billing")))
+	}
+	db := openWith(t, path, sealed(1))
+	save(t, db, write("billing", 0, token("older")))
+	db.Close()
+	var older []byte
+	surgery(t, path, func(tx *bbolt.Tx) error { older = get(tx); return nil })
+	db = openWith(t, path, sealed(1))
+	save(t, db, write("billing", 1, token("newer")))
+	db.Close()
+	surgery(t, path, func(tx *bbolt.Tx) error {
+		return tx.Bucket([]byte("tokenactor/1")).Put([]byte("billing"), older)
+	})
+	got, err := openWith(t, path, sealed(1)).Load(t.Context(), []string{"billing"})
+	if err != nil || got[0].Token.AccessToken.Reveal() != "older" {
+		t.Errorf("Load = %v, %v, want the older record: is SECURITY.md still right?", got, err)
+	}
+}
