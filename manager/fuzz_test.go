@@ -228,7 +228,7 @@ func (t *trial) calmDown() {
 		t.lease = t.now + 1 // lost it stays
 	}
 	end := t.now + int64(30*time.Minute)
-	for range 2000 {
+	for range 2000 + 2*len(t.open) { // each Forget and Install waits for a save of its own
 		t.answerStore(0)
 		t.grant()
 		t.answerLock(0)
