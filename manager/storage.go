@@ -188,7 +188,7 @@ func (m *machine) adopt(t *turn, s *Snapshot) {
 // holds: that something was sent without one, or that it was answered.
 func (m *machine) owed(s *Snapshot) bool {
 	w := m.work
-	return s.Mark.IsZero() && !w.mark.IsZero() && !m.told(s) ||
+	return s.Mark.IsZero() && !w.mark.IsZero() && !m.toldSince(s, w.mark.At) ||
 		w.mark.Answered && !s.Mark.Answered && s.Mark.same(w.mark)
 }
 
@@ -198,8 +198,12 @@ func (m *machine) refusalOwed(s *Snapshot) bool {
 }
 
 // told reports whether s has a refusal to our asker.
-func (m *machine) told(s *Snapshot) bool {
-	return slices.ContainsFunc(s.Refusals, func(r Refusal) bool { return r.Asker == m.set.asker })
+func (m *machine) told(s *Snapshot) bool { return m.toldSince(s, time.Time{}) }
+
+// toldSince reports whether s has a refusal to our asker that is not older than a sending.
+// One that is says nothing of it: Retry asks although there is a refusal.
+func (m *machine) toldSince(s *Snapshot, sent time.Time) bool {
+	return slices.ContainsFunc(s.Refusals, func(r Refusal) bool { return r.Asker == m.set.asker && !r.At.Before(sent) })
 }
 
 // supersede makes the store's token the current one.
