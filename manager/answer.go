@@ -230,7 +230,7 @@ func (m *machine) bornExpired(next *Token, left time.Duration) error {
 // clear forgets what stood in the way: a token was installed.
 func (m *machine) clear() {
 	w := m.work
-	w.next, w.mark, w.nextMark, w.refusals, w.failure = nil, Mark{}, Mark{}, nil, nil
+	w.next, w.mark, w.nextMark, w.hidden, w.refusals, w.failure = nil, Mark{}, Mark{}, Mark{}, nil, nil
 	w.failures, w.misconfigured, w.failedAt, w.retry, w.after, w.quiet, w.quietUsable, w.final = 0, 0, 0, 0, 0, 0, 0, false
 	w.heeded = time.Time{}
 	w.suspicion, w.suspectDue, w.barred, w.waitOut, w.spoiled, w.forces = Suspicion{}, 0, nil, false, nil, 0

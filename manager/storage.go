@@ -179,6 +179,9 @@ func (m *machine) adopt(t *turn, s *Snapshot) {
 			m.heed(t, s) // whose mark is there may be sending
 			return
 		}
+		if w.dirty && w.mark.same(w.nextMark) && !s.Mark.IsZero() && !s.Mark.same(w.mark) {
+			w.hidden = w.mark
+		}
 	}
 	w.dirty = false
 	m.heed(t, s)
@@ -319,9 +322,16 @@ func (m *machine) seeMark(t *turn, mark Mark) {
 	if mark.same(w.mark) && (settled || mark.Answered == w.mark.Answered && mark.Limit == w.mark.Limit && mark.Guarded == w.mark.Guarded) {
 		return
 	}
-	ownerless := mark.same(w.mark) && w.ownerless
-	w.mark, w.ownerless = mark, ownerless
+	if mark.IsZero() && !w.hidden.IsZero() { // the sibling's has gone: the store is to hear of ours at last
+		w.mark, w.hidden, w.ownerless, w.dirty = w.hidden, Mark{}, true, m.set.durable
+		return // the quiet time of both is running
+	}
+	before, quiet, quietUsable := w.mark, w.quiet, w.quietUsable
+	w.mark, w.ownerless = mark, mark.same(before) && w.ownerless
 	m.beginQuiet(t)
+	if !before.IsZero() && !mark.IsZero() && !mark.same(before) { // both requests may be under way
+		w.quiet, w.quietUsable = max(w.quiet, quiet), max(w.quietUsable, quietUsable)
+	}
 }
 
 // stateSaved goes on after an answer, a refusal or a cleared mark was saved, or

@@ -159,7 +159,7 @@ func (k *keyer) snapshot(s *Snapshot) {
 // and what only Idle, expiry, a limit of the store or Release use.
 const (
 	encoded = " token work revision usable due attempt phase loaded published source" +
-		" waiters controls login purpose leased early forRejection overdue brokenOff sentAt parent next nextMark mark ownerless quiet quietUsable refusals barred suspicion suspectDue" +
+		" waiters controls login purpose leased early forRejection overdue brokenOff sentAt parent next nextMark mark hidden ownerless quiet quietUsable refusals barred suspicion suspectDue" +
 		" heeded failure final failures misconfigured retry after forced forces forcedUntil born quick fruitless barren barrenUntil unsaved unstored dirty saves saveRetry loads heard late "
 	skipped = " name set read op parked dying limit saveErr hung waitOut spoiled failedAt resolved outcome sentWall loadRetry loadErr leaving lastTry "
 )
@@ -196,6 +196,7 @@ func (k *keyer) machine(m *machine) {
 	}
 	k.mark(&w.nextMark)
 	k.mark(&w.mark)
+	k.mark(&w.hidden)
 	if m.phase == sending {
 		k.time(m.refreshLimit())
 	}

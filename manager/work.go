@@ -40,6 +40,7 @@ type work struct {
 
 	// What stands in the way of the next one.
 	mark          Mark  // stored and unresolved, or that of the running attempt
+	hidden        Mark  // ours, sent without being stored, where the store holds a sibling's
 	ownerless     bool  // it was there when we held the lease: nobody will send under it
 	quiet         int64 // no guarded try before that
 	quietUsable   int64 // nor before that while a token is usable; of an answered mark only
