@@ -45,7 +45,11 @@ var (
 	// still be under way; nothing is sent before its time has passed.
 	ErrQuietTime = errors.New("manager: the outcome of an earlier refresh is unknown, it may still be under way")
 
-	// ErrTimeLimit: a refresh took longer than Policy.Limit.
+	// ErrTimeLimit: a refresh took longer than Policy.Limit. If its server is well: does
+	// the Refresher make its requests with the ctx it was given? One that goes
+	// through a client of this very credential waits for itself without it, which the
+	// next error says. Does it need a slot of a limiter whose slots are all held by
+	// callers that wait for the token?
 	ErrTimeLimit = errors.New("manager: the refresh exceeded its time limit")
 )
 

@@ -161,6 +161,13 @@ func (m *machine) failure(err error, class Class) *RefreshError {
 	return e
 }
 
+// waitedForItself reports whether the Refresher's error is what those were told who waited
+// for the very refresh: it asked for the credential's token, without the ctx it was given.
+func (m *machine) waitedForItself(err error) bool {
+	told, ok := errors.AsType[*RefreshError](err)
+	return ok && told.Credential == m.name && errors.Is(told.Err, ErrTimeLimit)
+}
+
 // storedReason is the error of a refusal or suspicion that was read from the store.
 type storedReason string
 
@@ -170,12 +177,13 @@ func (e storedReason) Error() string { return string(e) }
 func notSaved(err error) error { return fmt.Errorf("%w: %w", ErrNotSaved, err) }
 
 var (
-	errRetryAfter = errors.New("the server asked to wait (Retry-After)")
-	errSameToken  = errors.New("the server gave out the same token again, and will be asked later")
-	errLoggedOut  = errors.New("logged out")
-	errOwnRefresh = errors.New("manager: a refresh cannot wait for the token it is to bring: use the one it was given (see Credential.Refreshing)")
-	errShortLease = errors.New("manager: the lease ends too soon: it has to outlive Policy.Limit and Config.SaveLimit by a second")
-	errSaveLimit  = errors.New("manager: the store exceeded Config.SaveLimit")
+	errRetryAfter      = errors.New("the server asked to wait (Retry-After)")
+	errSameToken       = errors.New("the server gave out the same token again, and will be asked later")
+	errLoggedOut       = errors.New("logged out")
+	errOwnRefresh      = errors.New("manager: a refresh cannot wait for the token it is to bring: use the one it was given (see Credential.Refreshing)")
+	errWaitedForItself = fmt.Errorf("%w: it waited for the token that it was to bring; make its requests with the ctx that Refresh was called with", ErrTimeLimit)
+	errShortLease      = errors.New("manager: the lease ends too soon: it has to outlive Policy.Limit and Config.SaveLimit by a second")
+	errSaveLimit       = errors.New("manager: the store exceeded Config.SaveLimit")
 )
 
 // unknown ends the program: the sets of messages and effects are closed.
