@@ -45,6 +45,9 @@ func (t *Transport) authorized(req *http.Request, token *manager.Token) (*http.R
 		sent = req.WithContext(req.Context())
 	}
 	sent.Header = withRoom(req.Header)
+	if t.Jar != nil {
+		t.withCookies(sent)
+	}
 	if t.Place == nil {
 		sent.Header["Authorization"] = token.Authorization()
 		return sent, nil

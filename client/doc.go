@@ -108,6 +108,9 @@
 // twenty. A replay stays within its login: after Forget and Install of somebody else the original
 // 401 goes back. [Reason] says why a 401 was given back.
 //
+// An API that answers from replicas may not know a new token at once: set Policy.Settle to
+// that time, or each 401 of a replica brings a new token, which is unknown again.
+//
 // # Errors
 //
 // Those of the Source come through as they are: manager.ErrLoginRequired says that
@@ -124,7 +127,29 @@
 // reset it before net/http has read the 401: then there is an error in its place, and
 // nothing is renewed. Ask first: with the header Expect: 100-continue (and
 // http.Transport.ExpectContinueTimeout set) the body is not sent before the server
-// wants it.
+// wants it. Over HTTP/1.1 such a server may also close the connection that the replay goes
+// out on; then the replay ends in an error, as any request on it would.
+//
+// Cookies are put into a request by the http.Client around, before there is a token: one
+// whose login sets cookies beside the token wants the client's jar in Transport.Jar.
+//
+// A cache (RFC 9111) belongs around a Transport. Beneath it may store a 401 that the server
+// lets it store, and answers the replay with it.
+//
+// Of two Transports, one around the other, as for a gateway's key and a user's token, each
+// takes a bare 401 for its own. Give both a Rejected that tells by the body or the
+// challenge whose token is meant.
+//
+// A challenge that asks for more than a fresh token of the same kind, as insufficient_claims
+// of a conditional access policy does, is not met by renewing, and is no rejection; Rejected
+// sees it, and the login that it asks for is made by Install.
+//
+// A client around that sends requests again, as go-retryablehttp does, should not do so
+// when only a login helps: let its CheckRetry return false and the error where
+// errors.Is(err, manager.ErrLoginRequired).
+//
+// Request.Cancel, which net/http has long deprecated, ends a request that is under way and
+// not its wait for a token. Use its context.
 //
 // A body whose Read is under way when the 401 comes, and does not return within a
 // second, is not sent again: its producer may be waiting for the response. With

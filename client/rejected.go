@@ -8,8 +8,9 @@ import (
 // InvalidToken is the default of Transport.Rejected: a 401 rejects the token
 // unless a challenge blames something else that no new token would mend, and
 // none says invalid_token. So a bare 401 is a rejection, and insufficient_scope
-// (RFC 6750 section 3.1), a DPoP nonce or proof (RFC 9449), and a login that is
-// too weak or too old (RFC 9470) are not. Call it from a rule of your own that
+// (RFC 6750 section 3.1), a DPoP nonce or proof (RFC 9449), a login that is
+// too weak or too old (RFC 9470), and one that lacks claims (insufficient_claims of the
+// Microsoft identity platform) are not. Call it from a rule of your own that
 // adds to it.
 func InvalidToken(resp *http.Response) bool {
 	if resp.StatusCode != http.StatusUnauthorized {
@@ -20,7 +21,7 @@ func InvalidToken(resp *http.Response) bool {
 		switch c.params["error"] {
 		case "invalid_token":
 			return true
-		case "insufficient_scope", "use_dpop_nonce", "invalid_dpop_proof", "insufficient_user_authentication":
+		case "insufficient_scope", "use_dpop_nonce", "invalid_dpop_proof", "insufficient_user_authentication", "insufficient_claims":
 			rejected = false
 		}
 	}

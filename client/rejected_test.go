@@ -31,6 +31,7 @@ func TestInvalidToken(t *testing.T) {
 		{401, []string{`DPoP error="use_dpop_nonce", algs="ES256"`}, false},
 		{401, []string{`DPoP error="invalid_dpop_proof"`}, false},
 		{401, []string{`Bearer error="insufficient_user_authentication", acr_values="gold"`}, false},
+		{401, []string{`Bearer realm="", error="insufficient_claims", claims="eyJhY2Nlc3NfdG9rZW4iOnt9fQ=="`}, false},
 		{401, []string{`Basic realm="a, error=\"insufficient_scope\""`}, true},
 		{401, []string{`Basic realm="api"`, `Bearer error="insufficient_scope"`}, false},
 		{401, []string{`Bearer error="insufficient_scope", DPoP error="invalid_token"`}, true},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"time"
 
 	"example.com/tokenactor/internal/netorigin"
 	"example.com/tokenactor/manager"
@@ -40,18 +41,32 @@ func (t *Transport) send(req *http.Request, body io.ReadCloser, token *manager.T
 // settle judges resp, and while it rejects its token, renews and replays.
 func (t *Transport) settle(req *http.Request, body *body, token *manager.Token, resp *http.Response, begun uint64) (*http.Response, error) {
 	ctx := req.Context()
-	for rejections, retried, renewed := 0, false, false; ; {
+	for rejections, settled, retried, renewed := 0, 0, false, false; ; {
 		var held *ahead
 		again := t.observe(resp)
 		rejected := t.rejects(resp)
-		if renewed && !t.report(req, token, !rejected) {
-			return because(resp, req, errFresh), nil
+		var wait time.Duration
+		if rejected && settled < maxSettling {
+			wait = t.settling(token)
 		}
-		if !renewed && !rejected {
-			t.accepted(req, token, resp, begun)
+		if wait == 0 {
+			if renewed && !t.report(req, token, !rejected) {
+				return because(resp, req, errFresh), nil
+			}
+			if !renewed && !rejected {
+				t.accepted(req, token, resp, begun)
+			}
+			renewed = false
 		}
-		renewed = false
 		switch {
+		case wait > 0 && t.maxReplays() == 0:
+			return because(resp, req, ErrReplays), nil
+		case wait > 0:
+			settled++
+			if held = hold(resp); !sleep(ctx, wait) {
+				_ = held.Close()
+				return nil, context.Cause(ctx)
+			}
 		case rejected:
 			rejections++
 			if rejections > 1 && rejections > t.maxReplays() {
@@ -75,7 +90,7 @@ func (t *Transport) settle(req *http.Request, body *body, token *manager.Token, 
 				held.giveBack()
 				return because(resp, req, err), nil
 			}
-			token, renewed = next, true
+			token, renewed, settled = next, true, 0
 		case again && !retried && t.maxReplays() > 0:
 			held = hold(resp)
 			retried = true
@@ -92,6 +107,7 @@ func (t *Transport) settle(req *http.Request, body *body, token *manager.Token, 
 			held.giveBack()
 			return because(resp, req, ErrBody), nil
 		}
+		t.keepCookies(req, resp)
 		_ = held.Close()
 		var err error
 		if resp, err = t.send(req, sent, token); err != nil {
@@ -153,6 +169,33 @@ func (t *Transport) accepted(req *http.Request, token *manager.Token, resp *http
 // resourceOf is what a request asked for, as evidence about tokens goes.
 func resourceOf(req *http.Request) manager.Resource {
 	return manager.Resource{Origin: netorigin.Of(req.URL).String(), Path: req.URL.Path}
+}
+
+// maxSettling is how often a request is sent again with a token that the API may not know
+// yet. Waits that grow as those of Credential.Settling end before that.
+const maxSettling = 8
+
+// settling is how long to wait before a request that was rejected with token is sent with
+// it again; 0: the rejection counts.
+func (t *Transport) settling(token *manager.Token) time.Duration {
+	if s, ok := t.Source.(interface {
+		Settling(token *manager.Token) time.Duration
+	}); ok {
+		return s.Settling(token)
+	}
+	return 0
+}
+
+// sleep returns false if ctx ended before.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // refreshing reports whether ctx is that of a refresh of the Source itself,

@@ -10,10 +10,16 @@ import (
 // A Source is where a Transport gets its tokens: a *manager.Credential is one.
 // All methods are called from several goroutines at once.
 //
-// Two more methods of *manager.Credential are used where a Source has them.
+// Three more methods of *manager.Credential are used where a Source has them.
 // Replayed(token *manager.Token, accepted bool) is told how each replay with a
 // renewed token went. Refreshing(ctx context.Context) bool says that ctx is that
 // of a refresh of this very Source, whose requests are then sent bare.
+// Settling(token *manager.Token) time.Duration says that a rejected token may be too
+// new to be known, and after what time to send the request with it once more.
+//
+// A Source that picks a credential by ctx has none of these methods to pass on, since
+// they have no ctx. Pick a Transport instead, in a RoundTripper that looks at
+// Request.Context: one Transport for each credential.
 type Source interface {
 	// Token gives a usable token. ctx bounds this caller's wait.
 	Token(ctx context.Context) (*manager.Token, error)

@@ -35,6 +35,14 @@ type Transport struct {
 	// to; plain http to another machine is an error. Empty but not nil: no host.
 	Hosts []string
 
+	// Jar is that of the http.Client around, where cookies change with a login or
+	// with a 401: an http.Client asks its jar before the Transport has a token, and
+	// never sees the response to a request that is sent again. With Jar set, cookies
+	// of a rejection go into it, and each request is sent with those that it holds by
+	// then, in place of others of the same names. Nil: the cookies stay those that
+	// the request came with.
+	Jar http.CookieJar
+
 	// OnBare, if not nil, is told of requests that are sent without a token:
 	// where to, as in "https://api.example.com:8443", and why. It is called
 	// once for each origin and reason, never for each request, for the

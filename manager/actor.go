@@ -295,6 +295,9 @@ func (a *actor) publish(c *Credential, t *Token) {
 	if t != nil && !t.Expiry.IsZero() {
 		a.expiring++
 	}
+	if t != nil && c.machine.set.policy.Settle > 0 {
+		c.gather().arrived(c.sinceStart(), versionOf(t))
+	}
 	c.published.Store(t)
 }
 

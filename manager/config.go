@@ -132,6 +132,12 @@ type Policy struct {
 	// is read then too. 0 or negative: never.
 	Idle time.Duration
 
+	// Settle is how long the API may take to know a new token: a server that answers
+	// from replicas, say. A 401 to a token that this process got less long ago does not
+	// blame it: the client decorator waits, a sixteenth of that and then ever longer,
+	// and sends the request again with the same token (Credential.Settling). 0: none.
+	Settle time.Duration
+
 	// FailClosed keeps a token from callers until it is stored, and a refresh
 	// token from the wire until its mark is. False: availability first, and
 	// an event says so.

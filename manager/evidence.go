@@ -50,6 +50,8 @@ type evidence struct {
 	bad       int
 	row       row
 	need      int     // so many in a row prove that the token is at fault
+	newest    version // the token that Settle counts for, where it is set,
+	newSince  int64   // and since when it is there
 	spare     float64 // renewals that may be asked for at once
 	refilled  int64
 }
@@ -312,6 +314,25 @@ func (e *evidence) proven(now int64, token *Token) judgement {
 	return renewNow
 }
 
+// arrived notes when a token was first there for callers.
+func (e *evidence) arrived(now int64, token version) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.newest != token {
+		e.newest, e.newSince = token, now
+	}
+}
+
+// age is how long the token has been there, or never where that is not known.
+func (e *evidence) age(now int64, token version) time.Duration {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.newest != token {
+		return time.Duration(never)
+	}
+	return time.Duration(now - e.newSince)
+}
+
 // tidy forgets bad resources that nobody has asked for in a while.
 func (e *evidence) tidy(now int64) {
 	if e.bad == 0 {
@@ -360,6 +381,26 @@ func (c *Credential) Begun() uint64 {
 		return e.begun.Load() + 1
 	}
 	return 0
+}
+
+// Settling returns how long to wait before a request that was rejected with t is sent again
+// with t, which is younger than Policy.Settle: the API may not know it yet. It is 0 where t is
+// older, or no longer the token in use, so that the rejection counts. The waits grow, and end
+// when t is as old as Policy.Settle, after six at most. The client decorator calls it.
+func (c *Credential) Settling(t *Token) time.Duration {
+	settle := c.machine.set.policy.Settle
+	if settle <= 0 {
+		return 0
+	}
+	e, now := c.evidence(), c.published.Load()
+	if e == nil || now == nil || !now.same(t) {
+		return 0
+	}
+	age := e.age(c.sinceStart(), versionOf(t))
+	if age >= settle {
+		return 0
+	}
+	return min(max(age, settle/16), settle-age)
 }
 
 // Accepted reports that a resource accepted t in a request with that number of Begun. The
