@@ -109,9 +109,9 @@ func roundTripRatios(times float64) func(*table, *row) []verdict {
 }
 
 // crawlRatios: with 1,000 workers a request takes at most 1.03 times the CPU time
-// of a bare client's: what the decorator adds, by itself, to what the bare client took
-// in the same round. Beside it stands what a bare client adds to a bare client: the
-// noise.
+// of one whose header is set in place, which is what a token costs anybody: what each
+// adds, by itself, to what the bare client took in the same round. Beside it stands what a
+// bare client adds to a bare client: the noise.
 func crawlRatios(t *table, ours *row) []verdict {
 	if t.callers != manyWorkers {
 		return nil
@@ -120,17 +120,19 @@ func crawlRatios(t *table, ours *row) []verdict {
 	if bare == nil || inPlace == nil {
 		return absent("harness or limit")
 	}
-	with := func(r *row) stat {
+	took := func(r *row) []float64 {
 		sums := r.values("added_us/request")
 		for i, took := range bare.values("cpu_us/request") {
-			sums[i] = 1 + sums[i]/took
+			sums[i] += took
 		}
-		return summarize(sums)
+		return sums
 	}
-	v := atMost("CPU per request, tokenactor ÷ bare client", with(ours).median, 1.03)
-	noise := with(bare)
-	v.text += fmt.Sprintf(" (the header alone, in place: %s; a bare client twice: %s, %s – %s)",
-		thousandths(with(inPlace).median), thousandths(noise.median), thousandths(noise.min), thousandths(noise.max))
+	to := func(r, yardstick *row) stat { return summarize(ratios(took(r), took(yardstick))) }
+	toBare := func(r *row) stat { return summarize(ratios(took(r), bare.values("cpu_us/request"))) }
+	v := atMost("CPU per request, tokenactor ÷ header in place", to(ours, inPlace).median, 1.03)
+	noise := toBare(bare)
+	v.text += fmt.Sprintf(" (÷ bare client: %s, the header in place: %s; a bare client twice: %s, %s – %s)",
+		thousandths(toBare(ours).median), thousandths(toBare(inPlace).median), thousandths(noise.median), thousandths(noise.min), thousandths(noise.max))
 	return []verdict{v}
 }
 
