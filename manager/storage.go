@@ -188,10 +188,11 @@ func (m *machine) adopt(t *turn, s *Snapshot) {
 }
 
 // owed reports whether the store still lacks what we know of the mark in the state it
-// holds: that something was sent without one, or that it was answered.
+// holds: that something was sent without one, or that it was answered. A refusal that a
+// sibling met meanwhile says nothing of that: it did not know, and Retry asks all the same.
 func (m *machine) owed(s *Snapshot) bool {
 	w := m.work
-	return s.Mark.IsZero() && !w.mark.IsZero() && !m.toldSince(s, w.mark.At) ||
+	return s.Mark.IsZero() && !w.mark.IsZero() ||
 		w.mark.Answered && !s.Mark.Answered && s.Mark.same(w.mark)
 }
 
@@ -201,12 +202,8 @@ func (m *machine) refusalOwed(s *Snapshot) bool {
 }
 
 // told reports whether s has a refusal to our asker.
-func (m *machine) told(s *Snapshot) bool { return m.toldSince(s, time.Time{}) }
-
-// toldSince reports whether s has a refusal to our asker that is not older than a sending.
-// One that is says nothing of it: Retry asks although there is a refusal.
-func (m *machine) toldSince(s *Snapshot, sent time.Time) bool {
-	return slices.ContainsFunc(s.Refusals, func(r Refusal) bool { return r.Asker == m.set.asker && !r.At.Before(sent) })
+func (m *machine) told(s *Snapshot) bool {
+	return slices.ContainsFunc(s.Refusals, func(r Refusal) bool { return r.Asker == m.set.asker })
 }
 
 // supersede makes the store's token the current one.

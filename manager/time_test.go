@@ -250,7 +250,8 @@ func TestTokenThatNoHeaderCanCarry(t *testing.T) {
 						}
 						return token, nil
 					}
-					c := begin(t, manager.Config{Store: store}).Manage("billing", odd)
+					// Back-off is drawn from zero on: of ten minutes it is hardly ever over at once.
+					c := begin(t, manager.Config{Store: store}).Manage("billing", odd, manager.Policy{Backoff: 10 * time.Minute, BackoffMax: 10 * time.Minute})
 					mustInstall(t, c, login("", "R", 0))
 					if err := refusal(t, c); !strings.Contains(err.Error(), "no header can carry it") && !strings.Contains(err.Error(), "the token_type "+name+": it is not sent") || strings.Contains(err.Error(), "Injected") {
 						t.Errorf("got %v, want an error that says what is wrong, and shows nothing", err)
@@ -258,7 +259,7 @@ func TestTokenThatNoHeaderCanCarry(t *testing.T) {
 					if got := store.get("billing").Token.RefreshToken.Reveal(); rotate && got != "R1" {
 						t.Errorf("stored refresh token: got %q, want R1", got)
 					}
-					time.Sleep(time.Minute)
+					time.Sleep(10 * time.Minute)
 					mustToken(t, c, "T2")
 				})
 			})
