@@ -64,14 +64,10 @@ func (t *Transport) authorized(req *http.Request, token *manager.Token) (*http.R
 // would be asked for another host than the one whose origin was looked at, and
 // over HTTP/2 the request would dial again and again without an end.
 func dialable(req *http.Request) *http.Request {
-	url := netorigin.HostHeader(req.URL.Host)
-	host := url
-	if req.Host != req.URL.Host {
-		host = netorigin.HostHeader(req.Host)
+	if netorigin.ASCII(req.URL.Host) && (req.Host == req.URL.Host || netorigin.ASCII(req.Host)) {
+		return req // as nearly always
 	}
-	if url == req.URL.Host && host == req.Host {
-		return req
-	}
+	url, host := netorigin.HostHeader(req.URL.Host), netorigin.HostHeader(req.Host)
 	sent := req.WithContext(req.Context())
 	target := *req.URL
 	target.Host = url

@@ -95,7 +95,7 @@ func Host(host string) string {
 			return addr.String()
 		}
 		return host
-	case ascii(host):
+	case ASCII(host):
 		return lower(host)
 	}
 	return lower(dialed(host))
@@ -107,7 +107,7 @@ func Host(host string) string {
 // Host header, in the request line for a proxy and in its pool of HTTP/2
 // connections names are in punycode without that mapping.
 func HostHeader(hostport string) string {
-	if ascii(hostport) {
+	if ASCII(hostport) {
 		return hostport
 	}
 	u := url.URL{Host: hostport}
@@ -134,8 +134,8 @@ func lower(s string) string {
 	return s
 }
 
-// ascii is asked for each request that is authorized: eight bytes at a time.
-func ascii(s string) bool {
+// ASCII reports whether s is that alone. It is asked for each request that is authorized: eight bytes at a time.
+func ASCII(s string) bool {
 	for ; len(s) >= 8; s = s[8:] {
 		if s[0]|s[1]|s[2]|s[3]|s[4]|s[5]|s[6]|s[7] >= 0x80 {
 			return false

@@ -232,11 +232,11 @@ func TestNamesAreBounded(t *testing.T) {
 func TestASCII(t *testing.T) {
 	for n := range 20 {
 		s := strings.Repeat("a", n)
-		if !ascii(s) {
+		if !ASCII(s) {
 			t.Errorf("%q is not ASCII", s)
 		}
 		for i := range n {
-			if odd := s[:i] + "\x80" + s[i+1:]; ascii(odd) {
+			if odd := s[:i] + "\x80" + s[i+1:]; ASCII(odd) {
 				t.Errorf("%q is ASCII", odd)
 			}
 		}
