@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -57,6 +58,34 @@ func TestErrorsAreMasked(t *testing.T) {
 			if !errors.Is(got, os.ErrDeadlineExceeded) || !ok || after.Timeout() != before.Timeout() || temporary(after) != temporary(before) {
 				t.Errorf("%T: got %v, want a time-out where Base's error is one", err, got)
 			}
+		}
+	}
+}
+
+// A token that is quoted, or cut, is no less a token.
+func TestErrorsAreMaskedInPart(t *testing.T) {
+	const token = `tok"en\with/odd+characters=and-more-of-them-0123456789`
+	for _, text := range []string{
+		token, url.QueryEscape(token), url.PathEscape(token), strconv.Quote("Bearer " + token), fmt.Sprintf("%+q", token),
+		token[:20] + "…", "…" + token[len(token)-20:], token[10:30], url.QueryEscape(token)[:24], strconv.Quote(token)[:24], token + token,
+	} {
+		rt := &client.Transport{Source: newSource(token), Base: baseFunc(func(*http.Request) (*http.Response, error) {
+			return nil, errors.New("sent: " + text + "; no answer")
+		})}
+		_, err := (&http.Client{Transport: rt}).Get("https://api.example.com/")
+		if err == nil {
+			t.Fatal("no error")
+		}
+		_, got, _ := strings.Cut(err.Error(), "sent: ")
+		for begin := range len(got) - 11 {
+			for _, spelling := range []string{token, url.QueryEscape(token), strconv.Quote(token)} {
+				if part := got[begin : begin+12]; strings.Contains(spelling, part) {
+					t.Fatalf("%s: %q of the token is in %s", text, part, got)
+				}
+			}
+		}
+		if !strings.Contains(got, "[secret]") || !strings.HasSuffix(got, "; no answer") {
+			t.Errorf("%s: got %q, want the rest of the text as it was", text, got)
 		}
 	}
 }
