@@ -72,7 +72,7 @@ func (h hiding) at(text string) (most int) {
 // A maskedError is an error with another text. It has no Unwrap: what is beneath
 // prints the token. Is and As look through it all the same.
 type maskedError struct {
-	err  error
+	err error
 	hiding
 }
 
