@@ -60,7 +60,8 @@ type Transport struct {
 	// with a renewed token. 0: once. Negative: never, but a rejection still
 	// renews the token for the next request. A resource that rejects a fresh
 	// token gets no further replay, however many are left, unless it accepted
-	// that very token before.
+	// that very token before; one that is known for that gets none (see Witness).
+	// Those that Policy.Settle asks for, with the same token, do not count.
 	MaxReplays int
 
 	// ReplayBuffer is how many bytes of a request body are kept in memory for
