@@ -196,7 +196,7 @@ func (t *trial) checkWrite(s *Snapshot) {
 		}
 	}
 	if until := before.RetryAt; same && !until.IsZero() && t.machine.phase == storing && s.Mark.same(t.machine.work.nextMark) && !s.Mark.same(before.Mark) {
-		if at := time.Unix(0, storyWall+t.retrySince).Add(maxRetryAfter); until.After(at) {
+		if at := time.Unix(0, storyWall+t.retryDates[until.UnixNano()]).Add(maxRetryAfter); until.After(at) {
 			until = at
 		}
 		if t.wall().Before(until) {

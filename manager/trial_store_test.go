@@ -31,9 +31,13 @@ func (t *trial) apply(w save) error {
 
 // put replaces what is stored.
 func (t *trial) put(s Snapshot) {
-	if !s.RetryAt.IsZero() && !s.RetryAt.Equal(t.retryDate) { // one date counts once
-		t.retryDate = s.RetryAt
-		t.retrySince = t.now
+	if at := s.RetryAt.UnixNano(); !s.RetryAt.IsZero() { // one date counts once, though a sibling writes it again
+		if t.retryDates == nil {
+			t.retryDates = make(map[int64]int64)
+		}
+		if _, known := t.retryDates[at]; !known {
+			t.retryDates[at] = t.now
+		}
 	}
 	t.stored = s
 }

@@ -18,11 +18,10 @@ type trial struct {
 	now     int64
 	lease   int64 // when it ends; negative: never; 0: none
 
-	stored     Snapshot       // what the store holds
-	retryDate  time.Time      // its RetryAt, or the last that it had
-	retrySince int64          // when that was stored first
-	lineages   map[string]int // which login a token comes from
-	lineage    int            // the last one given out
+	stored     Snapshot        // what the store holds
+	retryDates map[int64]int64 // when each RetryAt, in nanoseconds, was stored first
+	lineages   map[string]int  // which login a token comes from
+	lineage    int             // the last one given out
 
 	// What a wide schedule decides over, beside the rest.
 	wide  bool
