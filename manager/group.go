@@ -42,7 +42,7 @@ func (m *machine) heldBack(t *turn) bool {
 type heldBackError struct{ err error }
 
 func (e *heldBackError) Error() string {
-	return fmt.Sprintf("the token endpoint is in trouble, as it told another credential: %v", e.err)
+	return fmt.Sprintf("the token endpoint is in trouble: %v", e.err)
 }
 
 func (e *heldBackError) Unwrap() error { return e.err }

@@ -64,6 +64,10 @@ func New(config Config) (*Manager, error) {
 // store, and its callers get what is there, or ErrNoRefresher. So a dashboard or a login tool may
 // stand beside a fleet.
 //
+// While there is no usable token and none to be had, callers get the error at once, as a
+// web page wants it. A job that would rather wait out an outage, such as a crawl, sets
+// Policy.Patience.
+//
 // Manage panics on an empty name and on more than one policy.
 func (m *Manager) Manage(name string, r Refresher, policy ...Policy) *Credential {
 	if name == "" {

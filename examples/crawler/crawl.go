@@ -14,16 +14,24 @@ import (
 // A crawl fetches the URLs of a list with many workers.
 type crawl struct {
 	options
-	client  *http.Client
-	manager *manager.Manager // for its Stats
-	list    []string
-	next    atomic.Int64 // index into list, counted on over all rounds
-	tally   tally
+	client     *http.Client
+	manager    *manager.Manager // for its Stats
+	credential *manager.Credential
+	list       []string
+	next       atomic.Int64 // index into list, counted on over all rounds
+	tally      tally
 }
 
+// grace is how long requests under way have after Ctrl-C.
+const grace = 2 * time.Second
+
 // work crawls until ctx ends or the list is done; with a duration it begins the list
-// again until that is over. Requests under way at the end are finished.
+// again until that is over. Requests under way at the end are finished, if they can be
+// within the grace.
 func (c *crawl) work(ctx context.Context) {
+	requests, cut := context.WithCancel(context.WithoutCancel(ctx))
+	defer cut()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(grace, cut) })()
 	if c.duration > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, c.duration)
@@ -37,7 +45,7 @@ func (c *crawl) work(ctx context.Context) {
 				if i >= len(c.list) && c.duration == 0 {
 					return
 				}
-				c.fetch(c.list[i%len(c.list)])
+				c.fetch(requests, i%len(c.list))
 			}
 		})
 	}
@@ -45,18 +53,29 @@ func (c *crawl) work(ctx context.Context) {
 }
 
 // fetch gets one page. It need not know that there are tokens.
-func (c *crawl) fetch(url string) {
-	resp, err := c.client.Get(url)
-	if err != nil {
-		c.tally.count(0, err.Error())
-		return
+func (c *crawl) fetch(ctx context.Context, i int) {
+	url := c.list[i]
+	if c.duration > 0 {
+		i = -1 // it is begun again anyway
 	}
-	defer resp.Body.Close()
-	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
-		c.tally.count(0, url+": "+err.Error())
-		return
+	status, words := 0, ""
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err == nil {
+		var resp *http.Response
+		if resp, err = c.client.Do(req); err == nil {
+			status, words = resp.StatusCode, resp.Status+": "+url
+			_, err = io.Copy(io.Discard, resp.Body)
+			resp.Body.Close()
+		}
 	}
-	c.tally.count(resp.StatusCode, resp.Status+": "+url)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		c.tally.cutOff(i)
+	case err != nil:
+		c.tally.count(i, 0, err.Error())
+	default:
+		c.tally.count(i, status, words)
+	}
 }
 
 // A tally counts what happens to a crawl.
@@ -66,22 +85,54 @@ type tally struct {
 	mu          sync.Mutex
 	requests    int
 	answers     [1000]int // requests by the status of their answer; 0: without one
+	cut         int       // by Ctrl-C
+	unfetched   []int     // which of the list, where it is crawled once
 	troubles    []string  // the first few, in words
 	longestWait time.Duration
 }
 
-func (t *tally) count(status int, words string) {
+func (t *tally) count(i, status int, words string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.requests++
 	t.answers[status]++
-	if (status < 200 || status > 299) && len(t.troubles) < 5 {
-		t.troubles = append(t.troubles, words)
+	if status < 200 || status > 299 {
+		if len(t.troubles) < 5 {
+			t.troubles = append(t.troubles, words)
+		}
+		if unfetched(status) && i >= 0 {
+			t.unfetched = append(t.unfetched, i)
+		}
 	}
 }
 
-// lost is how many requests a rejected token or a broken connection ended.
-func (t *tally) lost() int { return t.answers[0] + t.answers[http.StatusUnauthorized] }
+// cutOff counts a request that Ctrl-C ended.
+func (t *tally) cutOff(i int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.cut++
+	if i >= 0 {
+		t.unfetched = append(t.unfetched, i)
+	}
+}
+
+// unfetched reports whether a page with that answer is to be fetched again. 0: none.
+func unfetched(status int) bool {
+	return status == 0 || status == http.StatusUnauthorized || status == http.StatusTooManyRequests || status >= 500
+}
+
+// lost is how many requests brought no page for want of a token, a connection or a server.
+func (t *tally) lost() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	lost := 0
+	for status, n := range t.answers {
+		if unfetched(status) {
+			lost += n
+		}
+	}
+	return lost
+}
 
 func (t *tally) waited(since time.Time) {
 	t.mu.Lock()

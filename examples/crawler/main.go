@@ -24,21 +24,24 @@ const help = `The crawler fetches URLs with many workers that share one token. C
   crawler -urls urls.txt -hosts api.example.com -client-id crawler \
           -token-url https://auth.example.com/token
 
-The second fetches each URL once, or with -duration all of them again and again. The
-environment has the secrets:
+The second fetches each URL once, or with -duration all of them again and again. While
+the authorization server is away it waits, up to -max-wait. What was not fetched goes
+to a file that can be crawled again (-rest). The environment has the secrets:
 
   CLIENT_SECRET  the client's secret, for the client credentials grant
   REFRESH_TOKEN  go on with this login of a user instead; needs -store. Leave it set:
                  the first run spends it, later ones go on from what is stored.
 
-Exit status: 1 if a request was lost, that is, ended with 401 or without an answer, or
-if a refresh token was spent twice; 2 if the crawler could not do its work.`
+Exit status: 1 if a URL was not fetched, that is, ended with 401, 429, a 5xx or without
+an answer, or if a refresh token was spent twice; 2 if the crawler could not do its
+work; 130 if Ctrl-C came before the end of the list.`
 
 type options struct {
 	urls, tokenURL, clientID, scope, store string
+	rest, authStyle                        string
 	hosts                                  []string
 	workers                                int
-	duration                               time.Duration
+	duration, maxWait                      time.Duration
 
 	clientSecret, refreshToken string // from the environment: flags show in lists of processes
 }
@@ -53,7 +56,8 @@ func main() {
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, getenv func(string) string) int {
 	o := options{clientSecret: getenv("CLIENT_SECRET"), refreshToken: getenv("REFRESH_TOKEN")}
 	flags := o.flags()
-	lost, err := 0, flags.Parse(args)
+	var end outcome
+	err := flags.Parse(args)
 	if err == nil {
 		err = o.check(flags)
 	}
@@ -66,18 +70,26 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	case err != nil:
 		err = fmt.Errorf("%w (-help tells more)", err)
 	case o.urls == "":
-		lost, err = demo(ctx, o, stdout)
+		end, err = demo(ctx, o, stdout)
 	default:
-		lost, err = crawlList(ctx, o, stdin, stdout)
+		end, err = crawlList(ctx, o, stdin, stdout)
 	}
 	switch {
 	case err != nil:
 		fmt.Fprintln(stderr, "crawler:", err)
 		return 2
-	case lost > 0:
+	case end.interrupted:
+		return 130 // as of a program that SIGINT ended
+	case end.lost > 0:
 		return 1
 	}
 	return 0
+}
+
+// An outcome is what came of a crawl.
+type outcome struct {
+	lost        int  // URLs that were not fetched, and refresh tokens spent twice
+	interrupted bool // by Ctrl-C, before the end of the list
 }
 
 func (o *options) flags() *flag.FlagSet {
@@ -88,6 +100,9 @@ func (o *options) flags() *flag.FlagSet {
 	flags.StringVar(&o.clientID, "client-id", "", "the `name` of this client at the authorization server")
 	flags.StringVar(&o.scope, "scope", "", "the `scopes` to ask for, space separated")
 	flags.StringVar(&o.store, "store", "", "keep tokens in this `file` from run to run (default: in memory)")
+	flags.StringVar(&o.rest, "rest", "", "write the URLs that were not fetched into this `file` (default: that of -urls with .rest, crawl.rest for standard input)")
+	flags.StringVar(&o.authStyle, "auth-style", "header", "how the client's secret is sent: `header`, HTTP Basic, or params, in the form")
+	flags.DurationVar(&o.maxWait, "max-wait", 5*time.Minute, "how long a request waits for a token while there is none to be had")
 	flags.IntVar(&o.workers, "workers", 1000, "the `number` of requests at once")
 	flags.DurationVar(&o.duration, "duration", 0, "how long to crawl (default: the list once; without a list 10s)")
 	flags.Func("hosts", "the only `hosts` that get the token: api.example.com,http://intranet.example.com:8080", func(s string) error {
@@ -102,11 +117,13 @@ func (o *options) check(flags *flag.FlagSet) (err error) {
 	switch {
 	case flags.NArg() > 0:
 		return fmt.Errorf("what is %q? URLs are read from a file: -urls FILE", flags.Arg(0))
-	case o.workers < 1 || o.duration < 0:
-		return fmt.Errorf("-workers %d, -duration %v: a crawl takes workers and time", o.workers, o.duration)
+	case o.workers < 1 || o.duration < 0 || o.maxWait < 0:
+		return fmt.Errorf("-workers %d, -duration %v, -max-wait %v: a crawl takes workers and time", o.workers, o.duration, o.maxWait)
+	case o.authStyle != "header" && o.authStyle != "params":
+		return fmt.Errorf("-auth-style %q: it is header or params", o.authStyle)
 	case o.urls == "":
 		flags.Visit(func(f *flag.Flag) {
-			if f.Name != "workers" && f.Name != "duration" {
+			if f.Name != "workers" && f.Name != "duration" && f.Name != "max-wait" {
 				err = fmt.Errorf("-%s needs -urls, the list to crawl", f.Name)
 			}
 		})

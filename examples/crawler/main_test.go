@@ -86,7 +86,7 @@ func serve(t *testing.T, opts tokentest.Options) (srv *tokentest.Server, flags, 
 	if err := srv.Start(); err != nil {
 		t.Fatal(err)
 	}
-	flags = []string{"-urls", "-", "-hosts", strings.TrimPrefix(srv.URL(), "http://"), "-token-url", srv.TokenURL(), "-client-id", srv.ClientID(), "-workers", "20"}
+	flags = []string{"-urls", "-", "-rest", filepath.Join(t.TempDir(), "rest"), "-hosts", strings.TrimPrefix(srv.URL(), "http://"), "-token-url", srv.TokenURL(), "-client-id", srv.ClientID(), "-workers", "20"}
 	return srv, flags, []string{"CLIENT_SECRET=the-client-secret"}
 }
 
@@ -121,7 +121,7 @@ func TestList(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := "# pages\n\n  " + strings.ReplaceAll(string(list), "\n", "\r\n")
+	text := "\ufeff# pages\n\n  " + strings.ReplaceAll(string(list), "\n", " # a note\r\n")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -255,6 +255,97 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
+// What Ctrl-C left of a list is crawled from the file that it is written to: each URL once.
+func TestInterruptedList(t *testing.T) {
+	srv, flags, env := serve(t, tokentest.Options{APILatency: 5 * time.Millisecond, Log: 10_000})
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	srv.RefuseAPI(tokentest.Refusal{Status: http.StatusServiceUnavailable}, "/page/3")
+	srv.Always(tokentest.Choose(func(tokentest.Call) (none tokentest.Fault) {
+		time.AfterFunc(200*time.Millisecond, interrupt)
+		return none
+	}))
+	const all = 5000
+	rest := flags[3]
+	r := start(ctx, pages(srv, all), env, flags...)
+	r.expect(t, 130, "Ctrl-C: requests under way have 2s", "URLs not fetched, in "+rest)
+	left := r.number(t, "URLs not fetched")
+	if done := r.number(t, "answered 200"); done == 0 || done+left != all {
+		t.Errorf("%d answered 200 and %d left, of %d", done, left, all)
+	}
+	flags[1] = rest
+	r = start(t.Context(), nil, env, flags...)
+	r.expect(t, 1, "         1 URLs not fetched") // still refused
+	got := make(map[string]int)
+	for _, c := range srv.Calls() {
+		if c.Kind == tokentest.KindAPI && c.Status == http.StatusOK {
+			got[c.Path]++
+		}
+	}
+	for path, n := range got {
+		if n != 1 {
+			t.Errorf("%s was fetched %d times", path, n)
+		}
+	}
+	if len(got) != all-1 {
+		t.Errorf("%d pages were fetched, want %d", len(got), all-1)
+	}
+}
+
+// While the token endpoint is away the crawl waits, at its start and in the middle, and
+// says so.
+func TestOutage(t *testing.T) {
+	srv, flags, env := serve(t, tokentest.Options{Life: 2 * time.Second, APILatency: time.Millisecond})
+	var calls atomic.Int64
+	srv.Always(tokentest.Choose(func(c tokentest.Call) (none tokentest.Fault) {
+		if n := calls.Add(1); c.Kind == tokentest.KindToken && (n <= 2 || n > 3 && n <= 6) {
+			return tokentest.Status(http.StatusServiceUnavailable)
+		}
+		return none
+	}))
+	r := start(t.Context(), pages(srv, 100), env, append(flags, "-duration", "6s")...)
+	r.expect(t, 0, ", 0 lost\n", "waiting for a token: ", "503")
+	if n := r.number(t, "refreshes"); n < 2 {
+		t.Errorf("%d refreshes, want those before and after the outages", n)
+	}
+	if calls.Load() < 7 {
+		t.Errorf("%d token calls: there was no outage in the middle", calls.Load())
+	}
+
+	srv.Always(tokentest.Status(http.StatusServiceUnavailable))
+	r = start(t.Context(), pages(srv, 3), env, append(flags, "-max-wait", "1s")...)
+	r.expect(t, 2, "crawler: no token: ", "503")
+}
+
+// Ctrl-C ends the wait for the first token too; all is left to be done.
+func TestInterruptedBeforeTheFirstToken(t *testing.T) {
+	srv, flags, env := serve(t, tokentest.Options{})
+	srv.Always(tokentest.Status(http.StatusServiceUnavailable))
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer time.AfterFunc(200*time.Millisecond, interrupt).Stop()
+	start(ctx, pages(srv, 7), env, flags...).expect(t, 130, "         7 URLs not fetched, in "+flags[3])
+}
+
+// Hosts of the list that get no token are named before the first request.
+func TestStrangersAreNamed(t *testing.T) {
+	srv, flags, env := serve(t, tokentest.Options{})
+	list := io.MultiReader(pages(srv, 1), strings.NewReader("http://127.0.0.1:1/a\nhttp://127.0.0.1:1/b\nhttp://api.invalid/\n"))
+	r := start(t.Context(), list, env, flags...)
+	r.expect(t, 1, "note: no token goes to 2 hosts of the list, see -hosts; http://127.0.0.1:1 (its host is not in Transport.Hosts); http://api.invalid (")
+	if !strings.HasPrefix(r.stdout, "note: ") {
+		t.Errorf("not before anything else: %s", r.stdout)
+	}
+}
+
+// A server that takes the secret in the form alone.
+func TestAuthStyle(t *testing.T) {
+	srv, flags, env := serve(t, tokentest.Options{})
+	start(t.Context(), pages(srv, 1), env, append(flags, "-auth-style", "params")...).expect(t, 0)
+	if n := srv.Stats().ClientGrants; n != 1 {
+		t.Errorf("%d client grants, want 1", n)
+	}
+}
+
 func TestInterruptedDemo(t *testing.T) {
 	ctx, interrupt := context.WithCancel(t.Context())
 	defer time.AfterFunc(200*time.Millisecond, interrupt).Stop()
@@ -297,12 +388,18 @@ func TestBadUse(t *testing.T) {
 		{secret, with(filepath.Join(folder, "missing")), "missing"},
 		{secret, with(folder), folder},
 		{secret, with(empty), "no URL"},
-		{secret, with(relative), `relative, line 2: "/page/2"`},
+		{secret, with(relative), `line 2: "/page/2"`},
 		{secret, with("-"), "no URL"},
 		{secret, with(good, "-store", notStore), "not-a-store"},
 		{secret, with(good, "-store", filepath.Join(folder, "missing", "tokens.db")), "tokens.db"},
 		{secret, with(good, "-token-url", "http://auth.invalid/token"), "https"},
-		{secret, with(good), "no token"}, // nobody listens there
+		{secret, with(good, "-max-wait", "0s"), "no token"}, // nobody listens there
+		{secret, with(good, "-max-wait", "-1s"), "-max-wait -1s"},
+		{secret, with(good, "-auth-style", "mtls"), "-auth-style \"mtls\""},
+		{secret, with(good, "-hosts", "a b/c"), "b/c"},
+		{secret, with(write("spaces", "http://127.0.0.1:1/a b\n")), "a b"},
+		{secret, with(write("many", strings.Repeat("nothing\n", 12))), `12 lines are no http or https URL; line 1: "nothing"`},
+		{secret, with(write("many", strings.Repeat("nothing\n", 12))), `; and 2 more`},
 	} {
 		r := start(t.Context(), strings.NewReader(""), test.env, test.args...)
 		if r.status != 2 || r.stdout != "" || strings.Count(r.stderr, "\n") != 1 ||

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"os"
 	"time"
+
+	"example.com/tokenactor/manager"
 )
 
 // run crawls, prints now and then how it goes, on a terminal in one line over and over,
@@ -25,8 +27,12 @@ func (c *crawl) run(ctx context.Context, out io.Writer) {
 	}
 	tick := time.NewTicker(every)
 	defer tick.Stop()
+	interruptc := ctx.Done()
 	for {
 		select {
+		case <-interruptc:
+			interruptc = nil
+			fmt.Fprintf(out, end+"Ctrl-C: requests under way have %v; Ctrl-C again kills\n", grace)
 		case <-tick.C:
 			fmt.Fprintf(out, format, c.line(time.Since(begun)))
 		case <-donec:
@@ -39,10 +45,16 @@ func (c *crawl) run(ctx context.Context, out io.Writer) {
 
 func (c *crawl) line(elapsed time.Duration) string {
 	t := &c.tally
+	lost := t.lost()
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	return fmt.Sprintf("%3.0f s  %s requests, %s lost   %s 401s met, %d refreshes", elapsed.Seconds(),
-		thousands(t.requests), thousands(t.lost()), thousands(int(t.rejected.Load())), c.manager.Stats().Refreshes)
+	requests := t.requests
+	t.mu.Unlock()
+	text := fmt.Sprintf("%3.0f s  %s requests, %s lost   %s 401s met, %d refreshes", elapsed.Seconds(),
+		thousands(requests), thousands(lost), thousands(int(t.rejected.Load())), c.manager.Stats().Refreshes)
+	if s := c.credential.Status(); s.Err != nil && s.State != manager.StateFresh && s.State != manager.StateDue {
+		text += ", waiting for a token" + c.trouble()
+	}
+	return text
 }
 
 // summary is for when all workers are done.
@@ -55,6 +67,9 @@ func (c *crawl) summary(out io.Writer, took time.Duration) {
 		}
 	}
 	fmt.Fprintf(out, "%10s without an answer\n", thousands(t.answers[0]))
+	if t.cut > 0 {
+		fmt.Fprintf(out, "%10s cut off by Ctrl-C\n", thousands(t.cut))
+	}
 	fmt.Fprintf(out, "%10s 401s met with a rejected token, %s replayed with a new one\n", rejected, thousands(int(t.replayed.Load())))
 	fmt.Fprintf(out, "%10d refreshes, %d failed; one for each 401 and caller would have been %s\n", stats.Refreshes, stats.RefreshFailures, rejected)
 	fmt.Fprintf(out, "%7d ms longest wait for a token\n", t.longestWait.Milliseconds())
