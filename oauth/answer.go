@@ -13,6 +13,7 @@ import (
 
 	"example.com/tokenactor/internal/tokentype"
 	"example.com/tokenactor/manager"
+	"golang.org/x/oauth2"
 )
 
 // token reads the answer to a token request. The Error, if there is one, is still
@@ -84,12 +85,22 @@ func (r *reply) refusal(where, needed string) *Error {
 		e.detail = "neither JSON nor a form"
 	case f.code != "" && f.code != strconv.Itoa(r.status): // which Status has
 		e.say(known, f, a.word("error_description"), r.hush)
+		if e.Code == "invalid_client" {
+			e.detail = otherStyle[r.style]
+		}
 	case !success(r.status):
 		e.detail = "no error code"
 	default:
 		e.detail = "no " + needed
 	}
 	return e
+}
+
+// otherStyle says how a client secret was sent that was refused, and what else there is:
+// servers may take one of the two alone, and few say so (RFC 6749 section 2.3.1).
+var otherStyle = map[oauth2.AuthStyle]string{
+	oauth2.AuthStyleInHeader: "the client's secret was sent as HTTP Basic; if the server wants it in the form, set AuthStyle to oauth2.AuthStyleInParams",
+	oauth2.AuthStyleInParams: "the client's secret was sent in the form; if the server wants it as HTTP Basic, set AuthStyle to oauth2.AuthStyleInHeader",
 }
 
 // say takes over a code and its description, as far as they may be shown.

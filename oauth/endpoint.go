@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"example.com/tokenactor/manager"
@@ -152,8 +153,9 @@ type reply struct {
 	from   string
 	target *url.URL // which answered, behind the redirects
 	sent   time.Time
-	spent  bool // the request carried a refresh token
-	late   bool // the time that the request was signed at was wrong, as its Date tells
+	spent  bool             // the request carried a refresh token
+	style  oauth2.AuthStyle // how a client secret was sent, zero: there was none
+	late   bool             // the time that the request was signed at was wrong, as its Date tells
 	hush   hush
 }
 
@@ -181,6 +183,12 @@ func (e *endpoint) post(ctx context.Context, target *url.URL, header http.Header
 		return nil, manager.NotSent(err)
 	}
 	r := &reply{from: origin(target), spent: form.Has("refresh_token"), sent: time.Now().Round(0), hush: hushed(form, e.secret, header.Get("Authorization"))} // compared with a wall clock: no monotonic reading
+	switch {
+	case strings.HasPrefix(header.Get("Authorization"), "Basic "):
+		r.style = oauth2.AuthStyleInHeader
+	case form.Has("client_secret"):
+		r.style = oauth2.AuthStyleInParams
+	}
 	resp, answered, err := send(ctx, e.client, http.MethodPost, target, header, form.Encode(), r.hush)
 	if err != nil {
 		return nil, err

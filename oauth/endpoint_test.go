@@ -102,9 +102,13 @@ func TestClientAuthentication(t *testing.T) {
 		cfg := oauth2.Config{ClientID: id, ClientSecret: test.secret,
 			Endpoint: oauth2.Endpoint{TokenURL: tokenURL, AuthStyle: test.style}}
 		r := oauth.RefreshToken(cfg, w.options())
+		other := map[bool]string{true: "oauth2.AuthStyleInParams", false: "oauth2.AuthStyleInHeader"}[test.user != ""]
 		for range 2 {
 			_, err := r.Refresh(t.Context(), "x", manager.Token{RefreshToken: manager.NewSecret(refreshToken)})
 			checkMarks(t, err, permanent)
+			if sent := test.user != "" || test.secret != ""; err == nil || strings.Contains(err.Error(), "AuthStyle") != sent || sent && !strings.HasSuffix(err.Error(), other) {
+				t.Errorf("style %d, secret %q: got %v, want how the secret was sent, if it was, and the other way", test.style, test.secret, err)
+			}
 		}
 		if len(w.sent) != 2 {
 			t.Fatalf("style %d: %d requests for two refreshes", test.style, len(w.sent))

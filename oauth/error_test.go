@@ -24,6 +24,9 @@ import (
 
 const page = "<!DOCTYPE html><title>Bad gateway</title><p>at-stolen-from-the-page"
 
+// sentAsBasic is the hint of a refused client secret.
+const sentAsBasic = ": the client's secret was sent as HTTP Basic; if the server wants it in the form, set AuthStyle to oauth2.AuthStyleInParams"
+
 // Scenarios 18 and 19, the part of the token endpoint.
 func TestScenario19Refusals(t *testing.T) {
 	for _, test := range []struct {
@@ -36,11 +39,11 @@ func TestScenario19Refusals(t *testing.T) {
 		// What RFC 6749 names.
 		{400, `{"error":"invalid_grant"}`, "", loginRequired, "400 invalid_grant"},
 		{400, `{"error":"invalid_grant","error_description":"it is spent","error_uri":"https://example.com/e"}`, "", loginRequired, `400 invalid_grant "it is spent"`},
-		{401, `{"error":"invalid_client"}`, "", permanent, "401 invalid_client"},
+		{401, `{"error":"invalid_client"}`, "", permanent, "401 invalid_client" + sentAsBasic},
 		{400, `{"error":"unauthorized_client"}`, "", suspected, "400 unauthorized_client"},
 		{400, `{"error":"unsupported_grant_type"}`, "", permanent, "400 unsupported_grant_type"},
 		{400, `{"error":"invalid_scope"}`, "", permanent, "400 invalid_scope"},
-		{400, `{"error":"invalid_client"}`, "Retry-After: 7", permanent, "400 invalid_client"},
+		{400, `{"error":"invalid_client"}`, "Retry-After: 7", permanent, "400 invalid_client" + sentAsBasic},
 
 		// The same with the wrong status or the wrong form.
 		{200, `{"error":"invalid_grant"}`, "", loginRequired, "200 invalid_grant"},
