@@ -32,7 +32,7 @@ func (m *machine) refreshed(t *turn, msg refreshed) {
 	switch {
 	case m.token != w.parent:
 		w.failure = nil // that of the time limit, if any
-		w.forced = m.retried()
+		w.forced = m.retried() && !w.resolved
 		t.emit(event{Event{Kind: EventAnswerDropped, Attempt: msg.attempt, Generation: m.generation(), Err: msg.err}})
 		if msg.err == nil && m.loggedOut() {
 			m.revoke(t, msg.token)
