@@ -16,7 +16,14 @@ func (m *machine) retry(t *turn, msg retry) {
 			t.emit(reply{msg.ticket, nil, w.failure})
 			return
 		case w.failure != nil:
-			t.emit(reply{msg.ticket, nil, m.failureUntil(t, w.forcedUntil)})
+			err := w.failure
+			if err.obstacle() { // which may have gone, and another be there
+				err = m.obstacle(t)
+			}
+			if err == w.failure {
+				err = m.failureUntil(t, w.forcedUntil)
+			}
+			t.emit(reply{msg.ticket, nil, err})
 			return
 		case m.published:
 			t.emit(reply{msg.ticket, m.token, nil})
