@@ -34,9 +34,10 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, status int, media, body string) {
 		sent := time.Date(2026, time.March, 1, 0, 0, 0, 0, time.UTC)
-		r := &reply{status: status, header: http.Header{"Content-Type": {media}}, body: []byte(body), sent: sent,
-			spent: true,
-			hush:  hush{"a secret of the request"}}
+		r := &reply{status: status, header: http.Header{"Content-Type": {media}, "Location": {body}}, body: []byte(body), sent: sent,
+			target: &url.URL{Scheme: "https", Host: "auth.example.com", Path: "/token"},
+			spent:  true,
+			hush:   hush{"a secret of the request"}}
 		token, refusal := r.token(tokenEndpoint)
 		if refusal != nil {
 			if !token.AccessToken.IsZero() || refusal.Status != status || strings.Contains(refusal.Error(), "\n") {
