@@ -101,6 +101,7 @@ func (m *machine) decline(t *turn) {
 		w.forced = false
 		return
 	}
+	w.forced = w.forced || !m.ended() // RetryAt is when it could be sent on purpose
 	m.resolve(m.obstacle(t))
 }
 
