@@ -58,6 +58,9 @@ func crawlList(ctx context.Context, o options, stdin io.Reader, out io.Writer) (
 	switch {
 	case err != nil && ctx.Err() != nil:
 		end.interrupted = true
+		if o.duration > 0 {
+			return end, nil
+		}
 		return end, c.keepRest(out)
 	case err != nil:
 		return end, fmt.Errorf("no token: %w", err)

@@ -346,10 +346,26 @@ func TestAuthStyle(t *testing.T) {
 	}
 }
 
+// An interrupter is an output that calls once it has a line with the words.
+type interrupter struct {
+	strings.Builder
+	words     string
+	interrupt func()
+}
+
+func (i *interrupter) Write(p []byte) (int, error) {
+	if strings.Contains(string(p), i.words) {
+		i.interrupt()
+	}
+	return i.Builder.Write(p)
+}
+
 func TestInterruptedDemo(t *testing.T) {
 	ctx, interrupt := context.WithCancel(t.Context())
-	defer time.AfterFunc(200*time.Millisecond, interrupt).Stop()
-	start(ctx, nil, nil, "-workers", "5").expect(t, 0, "requests by 5 workers", "Requests lost: 0.")
+	defer interrupt()
+	out := &interrupter{words: " 401s met, ", interrupt: interrupt} // the first line of progress
+	status := run(ctx, []string{"-workers", "5", "-duration", "1h"}, nil, out, io.Discard, func(string) string { return "" })
+	result{status, out.String(), ""}.expect(t, 0, "requests by 5 workers", "Requests lost: 0.")
 }
 
 func TestBadUse(t *testing.T) {
