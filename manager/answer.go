@@ -37,7 +37,7 @@ func (m *machine) refreshed(t *turn, msg refreshed) {
 		if msg.err == nil && m.loggedOut() {
 			m.revoke(t, msg.token)
 		}
-	case msg.err != nil && m.waitedForItself(msg.err):
+	case msg.err != nil && m.waitedForItself(msg.err) && judge(msg.err) == verdict{class: ClassUnknown}:
 		m.failed(t, errWaitedForItself)
 	case msg.err != nil && overdue && judge(msg.err) == verdict{class: ClassUnknown}:
 		m.failed(t, ErrTimeLimit)

@@ -135,7 +135,9 @@ type Policy struct {
 	// Settle is how long the API may take to know a new token: a server that answers
 	// from replicas, say. A 401 to a token that this process got less long ago does not
 	// blame it: the client decorator waits, a sixteenth of that and then ever longer,
-	// and sends the request again with the same token (Credential.Settling). 0: none.
+	// and sends the request again with the same token (Credential.Settling). A token
+	// from the store counts as new at the start. It takes some 300 bytes for each
+	// credential. 0: none.
 	Settle time.Duration
 
 	// FailClosed keeps a token from callers until it is stored, and a refresh

@@ -323,11 +323,12 @@ func (e *evidence) arrived(now int64, token version) {
 	}
 }
 
-// age is how long the token has been there, or never where that is not known.
-func (e *evidence) age(now int64, token version) time.Duration {
+// age is how long the token has been there, or never where that is not known, or where it
+// does not matter: the resource rejects fresh tokens.
+func (e *evidence) age(now int64, token version, key uint64) time.Duration {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.newest != token {
+	if r := e.resources[key]; e.newest != token || r != nil && (r.bad || r.held > 0) {
 		return time.Duration(never)
 	}
 	return time.Duration(now - e.newSince)
@@ -346,7 +347,8 @@ func (e *evidence) tidy(now int64) {
 }
 
 // evidence returns what is known of the credential's resources, nil while nothing is. It is
-// not in the Credential, of which there may be a million, with hardly any that has some.
+// not in the Credential, of which there may be a million, with hardly any that has some; but
+// with Policy.Settle all have.
 func (c *Credential) evidence() *evidence {
 	a := c.actor()
 	if a.gathered.Load() == 0 {
@@ -383,20 +385,21 @@ func (c *Credential) Begun() uint64 {
 	return 0
 }
 
-// Settling returns how long to wait before a request that was rejected with t is sent again
-// with t, which is younger than Policy.Settle: the API may not know it yet. It is 0 where t is
-// older, or no longer the token in use, so that the rejection counts. The waits grow, and end
-// when t is as old as Policy.Settle, after six at most. The client decorator calls it.
-func (c *Credential) Settling(t *Token) time.Duration {
+// Settling returns how long to wait before a request that was rejected is sent again with the
+// same token, which is younger than Policy.Settle: the API may not know it yet. It is 0 where
+// the token is older, or no longer the one in use, or the resource is known to reject fresh
+// tokens: then the rejection counts. The waits grow, and end when the token is as old as
+// Policy.Settle by Config.Clock, after six at most. The client decorator calls it.
+func (c *Credential) Settling(of Rejection) time.Duration {
 	settle := c.machine.set.policy.Settle
 	if settle <= 0 {
 		return 0
 	}
 	e, now := c.evidence(), c.published.Load()
-	if e == nil || now == nil || !now.same(t) {
+	if e == nil || now == nil || !now.same(of.Token) {
 		return 0
 	}
-	age := e.age(c.sinceStart(), versionOf(t))
+	age := e.age(c.sinceStart(), versionOf(of.Token), of.Resource.key())
 	if age >= settle {
 		return 0
 	}

@@ -165,7 +165,7 @@ func (m *machine) failure(err error, class Class) *RefreshError {
 // for the very refresh: it asked for the credential's token, without the ctx it was given.
 func (m *machine) waitedForItself(err error) bool {
 	told, ok := errors.AsType[*RefreshError](err)
-	return ok && told.Credential == m.name && errors.Is(told.Err, ErrTimeLimit)
+	return ok && told.Credential == m.name && told.Attempt == uint64(m.attempt) && errors.Is(told.Err, ErrTimeLimit)
 }
 
 // storedReason is the error of a refusal or suspicion that was read from the store.
