@@ -10,7 +10,7 @@ import (
 )
 
 // Authorize puts a token of source into the Authorization header of req, which
-// the caller owns, over any that is there, and returns the token, so that a 401
+// the caller owns, over any that is there in this spelling, and returns the token, so that a 401
 // can be answered by source.Renew(ctx, token). It looks at neither Hosts nor
 // redirects: req goes where its caller means it to go, but for plain http to
 // another machine, which is an error: put token.Authorization() into the header

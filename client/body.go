@@ -151,6 +151,16 @@ func (b *body) first(req *http.Request) io.ReadCloser {
 	return b.open[0]
 }
 
+// lasts reports whether there can be a further send, as far as is known before it is made.
+func (b *body) lasts(req *http.Request) bool {
+	if b == nil {
+		return req.Body == nil || req.Body == http.NoBody || req.GetBody != nil
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.getBody != nil || !b.spoilt
+}
+
 // again returns the body for a further send. It is false where there can be none;
 // then the send before goes on undisturbed, unless it is GetBody that failed.
 func (b *body) again(ctx context.Context, req *http.Request) (io.ReadCloser, bool) {

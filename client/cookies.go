@@ -13,27 +13,23 @@ func (t *Transport) withCookies(sent *http.Request) {
 	if len(there) >= len(now) && slices.EqualFunc(there[len(there)-len(now):], now, sameCookie) {
 		return
 	}
-	var pairs []string
-	for _, c := range there {
-		if !slices.ContainsFunc(now, func(n *http.Cookie) bool { return n.Name == c.Name }) {
-			pairs = append(pairs, c.Name+"="+quoted(c))
+	var kept []string // as they were written: not all that is sent is a cookie to net/http
+	for _, line := range sent.Header["Cookie"] {
+		for pair := range strings.SplitSeq(line, ";") {
+			pair = strings.TrimSpace(pair)
+			name, _, _ := strings.Cut(pair, "=")
+			if pair != "" && !slices.ContainsFunc(now, func(c *http.Cookie) bool { return c.Name == strings.TrimSpace(name) }) {
+				kept = append(kept, pair)
+			}
 		}
 	}
 	delete(sent.Header, "Cookie")
-	if pairs != nil {
-		sent.Header["Cookie"] = []string{strings.Join(pairs, "; ")}
+	if kept != nil {
+		sent.Header["Cookie"] = []string{strings.Join(kept, "; ")}
 	}
 	for _, c := range now {
 		sent.AddCookie(c)
 	}
-}
-
-// quoted is the value of a cookie as it came.
-func quoted(c *http.Cookie) string {
-	if c.Quoted {
-		return `"` + c.Value + `"`
-	}
-	return c.Value
 }
 
 func sameCookie(a, b *http.Cookie) bool { return a.Name == b.Name && a.Value == b.Value }

@@ -121,7 +121,8 @@ func TestCookiesOfTheCaller(t *testing.T) {
 		"both, as http.Client does":  {"b=1", "a=1; b=1", "a=1; b=1"},
 		"twice, as http.Client does": {"b=1", "b=0; b=1", "b=0; b=1"},
 		"the jar has a newer one":    {"b=2", "a=1; b=1", "a=1; b=2"},
-		"not quite a cookie":         {"b=2", "a=1; nonsense; b=1", "a=1; nonsense=; b=2"},
+		"not quite a cookie":         {"b=2", "a=1; nonsense; b=1", "a=1; nonsense; b=2"},
+		"what Go does not parse":     {"b=2", `prefs={"theme":"dark"}; name=Jürgen; b=1`, `prefs={"theme":"dark"}; name=Jürgen; b=2`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			jar, _ = cookiejar.New(nil)
@@ -160,4 +161,39 @@ func managedBy(t *testing.T, r manager.Refresher, policy ...manager.Policy) *man
 	}
 	t.Cleanup(func() { _ = m.Close() })
 	return m.Manage("api", r, policy...)
+}
+
+// A 401 that ends the session, and the login that begins the next: the cookies are stored in
+// the order in which they came.
+func TestCookiesOfTheRejectionComeFirst(t *testing.T) {
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	place := &url.URL{Scheme: "https", Host: "api.example.com", Path: "/"}
+	jar.SetCookies(place, []*http.Cookie{{Name: "session", Value: "s1"}})
+	logins := 0
+	source := managedBy(t, manager.RefresherFunc(func(context.Context, string, manager.Token) (manager.Token, error) {
+		if logins++; logins > 1 {
+			jar.SetCookies(place, []*http.Cookie{{Name: "session", Value: "s2"}})
+		}
+		return manager.Token{AccessToken: manager.NewSecret(fmt.Sprint("t", logins))}, nil
+	}))
+	var seen []string
+	d := &client.Transport{Source: source, Jar: jar, Base: baseFunc(func(r *http.Request) (*http.Response, error) {
+		seen = append(seen, r.Header.Get("Cookie"))
+		resp := &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody}
+		if len(seen) == 1 {
+			resp.StatusCode = http.StatusUnauthorized
+			resp.Header.Set("Set-Cookie", "session=; Max-Age=0")
+		}
+		return resp, nil
+	})}
+	resp, err := (&http.Client{Transport: d, Jar: jar}).Get(place.String())
+	if err != nil || resp.StatusCode != http.StatusOK || !slices.Equal(seen, []string{"session=s1", "session=s2"}) {
+		t.Errorf("got %v, %v after %q, want the login's cookie at the replay", resp, err, seen)
+	}
+	if got := jar.Cookies(place); len(got) != 1 || got[0].Value != "s2" {
+		t.Errorf("the jar has %v, want the login's cookie", got)
+	}
 }

@@ -81,7 +81,7 @@ func targetOf(req *http.Request) (target, error) {
 	default:
 		named, err := url.Parse(u.RequestURI()) // what is written into the request line
 		if err != nil || named.Host == "" {
-			return target{}, errors.New("client: URL.Opaque is neither a path nor names a host: no token goes to where nobody can tell")
+			return target{}, errors.New("client: URL.Opaque is neither a path nor names a host, so no token is sent: set URL.Path, or an Opaque such as //api.example.com/path")
 		}
 		to.opaque = netorigin.Of(named)
 	}

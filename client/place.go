@@ -253,8 +253,12 @@ func (t *Transport) withoutEmpty(req *http.Request) (*http.Response, error) {
 		return key != name && strings.EqualFold(key, name)
 	})
 	resp, err := t.RoundTrip(clean)
-	if resp != nil {
-		resp.Request = req
+	if resp == nil {
+		return resp, err
 	}
+	if reason := Reason(resp); reason != nil {
+		return because(resp, req, reason), err
+	}
+	resp.Request = req
 	return resp, err
 }

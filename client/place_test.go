@@ -290,3 +290,38 @@ func TestObserverAsksForOneMoreSend(t *testing.T) {
 		})
 	}
 }
+
+// A Place's error shows the token no more than any other.
+func TestErrorsOfPlacesAreMasked(t *testing.T) {
+	place := client.PlaceFunc(func(req *http.Request, token *manager.Token) error {
+		_, err := url.Parse("https://api.example.com/" + token.AccessToken.Reveal() + "%zz")
+		return err
+	})
+	const token = "a-token-of-some-length"
+	d := &client.Transport{Source: newSource(token), Place: place, Base: baseFunc(func(*http.Request) (*http.Response, error) {
+		t.Error("it was sent")
+		return nil, errors.New("not reached")
+	})}
+	_, err := (&http.Client{Transport: d}).Get("https://api.example.com/")
+	if err == nil || strings.Contains(err.Error(), token) || !strings.Contains(err.Error(), "[secret]") {
+		t.Errorf("got %v, want one with the token's place shown", err)
+	}
+}
+
+// The reason of a 401 is found for a request with an empty header in another spelling, too.
+func TestReasonBesideAnEmptyHeader(t *testing.T) {
+	for _, name := range []string{"Authorization", "authorization"} {
+		d := &client.Transport{Source: newSource("T1"), MaxReplays: -1, Base: baseFunc(func(*http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: http.StatusUnauthorized, Header: http.Header{}, Body: http.NoBody}, nil
+		})}
+		req, err := http.NewRequest(http.MethodGet, "https://api.example.com/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header[name] = []string{""}
+		resp, err := d.RoundTrip(req)
+		if err != nil || !errors.Is(client.Reason(resp), client.ErrReplays) {
+			t.Errorf("%s: got %v, %v, want ErrReplays", name, client.Reason(resp), err)
+		}
+	}
+}

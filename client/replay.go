@@ -19,7 +19,7 @@ func (t *Transport) send(req *http.Request, body io.ReadCloser, token *manager.T
 		if body != nil {
 			_ = body.Close()
 		}
-		return nil, err
+		return nil, mask(err, token)
 	}
 	sent.Body = body
 	if s, ok := body.(*sending); ok && s.body.getBody != nil {
@@ -47,7 +47,7 @@ func (t *Transport) settle(req *http.Request, body *body, token *manager.Token, 
 		rejected := t.rejects(resp)
 		var wait time.Duration
 		if rejected && settled < maxSettling {
-			wait = t.settling(token)
+			wait = t.settling(req, token)
 		}
 		if wait == 0 {
 			if renewed && !t.report(req, token, !rejected) {
@@ -61,9 +61,15 @@ func (t *Transport) settle(req *http.Request, body *body, token *manager.Token, 
 		switch {
 		case wait > 0 && t.maxReplays() == 0:
 			return because(resp, req, ErrReplays), nil
+		case wait > 0 && !body.lasts(req):
+			return because(resp, req, ErrBody), nil
+		case wait > 0 && endsWithin(ctx, wait):
+			return because(resp, req, errSettling), nil
 		case wait > 0:
 			settled++
-			if held = hold(resp); !sleep(ctx, wait) {
+			held = hold(resp)
+			t.keepCookies(req, resp)
+			if !sleep(ctx, wait) {
 				_ = held.Close()
 				return nil, context.Cause(ctx)
 			}
@@ -74,6 +80,9 @@ func (t *Transport) settle(req *http.Request, body *body, token *manager.Token, 
 			}
 			// Read meanwhile: the refresh may need the connection.
 			held = hold(resp)
+			if t.maxReplays() > 0 {
+				t.keepCookies(req, resp) // before those of the login
+			}
 			next, err := t.renew(req, token)
 			if ctx.Err() != nil {
 				_ = held.Close()
@@ -93,6 +102,7 @@ func (t *Transport) settle(req *http.Request, body *body, token *manager.Token, 
 			token, renewed, settled = next, true, 0
 		case again && !retried && t.maxReplays() > 0:
 			held = hold(resp)
+			t.keepCookies(req, resp)
 			retried = true
 		default:
 			return resp, nil
@@ -107,7 +117,6 @@ func (t *Transport) settle(req *http.Request, body *body, token *manager.Token, 
 			held.giveBack()
 			return because(resp, req, ErrBody), nil
 		}
-		t.keepCookies(req, resp)
 		_ = held.Close()
 		var err error
 		if resp, err = t.send(req, sent, token); err != nil {
@@ -175,15 +184,23 @@ func resourceOf(req *http.Request) manager.Resource {
 // yet. Waits that grow as those of Credential.Settling end before that.
 const maxSettling = 8
 
+var errSettling = errors.New("client: the request was not sent again: its deadline comes before the API need know the new token (Policy.Settle)")
+
 // settling is how long to wait before a request that was rejected with token is sent with
 // it again; 0: the rejection counts.
-func (t *Transport) settling(token *manager.Token) time.Duration {
+func (t *Transport) settling(req *http.Request, token *manager.Token) time.Duration {
 	if s, ok := t.Source.(interface {
-		Settling(token *manager.Token) time.Duration
+		Settling(of manager.Rejection) time.Duration
 	}); ok {
-		return s.Settling(token)
+		return s.Settling(manager.Rejection{Token: token, Resource: resourceOf(req)})
 	}
 	return 0
+}
+
+// endsWithin reports whether ctx is known to end before the time is over.
+func endsWithin(ctx context.Context, d time.Duration) bool {
+	deadline, ok := ctx.Deadline()
+	return ok && time.Until(deadline) <= d
 }
 
 // sleep returns false if ctx ended before.

@@ -111,14 +111,59 @@ func TestSettleEnds(t *testing.T) {
 			t.Errorf("got %v after %d sends, want the cause after 4", err, len(api.sent))
 		}
 		token, err := c.Token(t.Context())
-		if err != nil || c.Settling(token) == 0 {
+		if err != nil || c.Settling(manager.Rejection{Token: token}) == 0 {
 			t.Fatalf("Settling = 0, %v, for a token of 3 s", err)
 		}
 		if err := c.Install(t.Context(), manager.Token{AccessToken: manager.NewSecret("other")}); err != nil {
 			t.Fatal(err)
 		}
-		if got := c.Settling(token); got != 0 {
+		if got := c.Settling(manager.Rejection{Token: token}); got != 0 {
 			t.Errorf("Settling = %v for a token that was replaced", got)
 		}
 	})
+}
+
+// Nothing is waited for where nothing comes of it: a body that cannot be sent again, a deadline
+// that comes first, a resource that rejects fresh tokens.
+func TestSettleInVain(t *testing.T) {
+	long := func() io.Reader { return io.MultiReader(strings.NewReader(strings.Repeat("x", 1<<20))) }
+	for name, test := range map[string]struct {
+		body  io.Reader
+		limit time.Duration
+		bad   bool
+		sends int // of the request at hand
+		want  error
+	}{
+		"the body is gone":       {long(), time.Hour, false, 1, client.ErrBody},
+		"the deadline is nearer": {nil, 100 * time.Millisecond, false, 1, nil},
+		"the resource is bad":    {nil, time.Hour, true, 1, manager.ErrStillRejected},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				api := &laggingAPI{lag: time.Hour, issued: make(map[string]time.Time)}
+				c := managedBy(t, api, manager.Policy{Settle: 8 * time.Second})
+				d := &client.Transport{Source: c, Base: api}
+				if test.bad { // it rejects a token of 8 s, and then a fresh one
+					if _, err := (&http.Client{Transport: d}).Get("https://api.example.com/"); err != nil {
+						t.Fatal(err)
+					}
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), test.limit)
+				defer cancel()
+				begun, sent := time.Now(), len(api.sent)
+				req, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://api.example.com/", test.body)
+				if err != nil {
+					t.Fatal(err)
+				}
+				resp, err := d.RoundTrip(req)
+				if err != nil || resp.StatusCode != http.StatusUnauthorized || time.Since(begun) != 0 || len(api.sent)-sent != test.sends {
+					t.Fatalf("got %v, %v after %v and %d sends, want the 401 at once", resp, err, time.Since(begun), len(api.sent)-sent)
+				}
+				if reason := client.Reason(resp); reason == nil || test.want != nil && !errors.Is(reason, test.want) {
+					t.Errorf("Reason: got %v, want %v", reason, test.want)
+				}
+				synctest.Wait()
+			})
+		})
+	}
 }

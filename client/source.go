@@ -14,7 +14,7 @@ import (
 // Replayed(token *manager.Token, accepted bool) is told how each replay with a
 // renewed token went. Refreshing(ctx context.Context) bool says that ctx is that
 // of a refresh of this very Source, whose requests are then sent bare.
-// Settling(token *manager.Token) time.Duration says that a rejected token may be too
+// Settling(of manager.Rejection) time.Duration says that a rejected token may be too
 // new to be known, and after what time to send the request with it once more.
 //
 // A Source that picks a credential by ctx has none of these methods to pass on, since

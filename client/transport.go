@@ -39,7 +39,8 @@ type Transport struct {
 	// with a 401: an http.Client asks its jar before the Transport has a token, and
 	// never sees the response to a request that is sent again. With Jar set, cookies
 	// of a rejection go into it, and each request is sent with those that it holds by
-	// then, in place of others of the same names. Nil: the cookies stay those that
+	// then, in place of others of the same names; one that it no longer holds stays
+	// in a request that came with it. Nil: the cookies stay those that
 	// the request came with.
 	Jar http.CookieJar
 

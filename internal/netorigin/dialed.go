@@ -24,7 +24,7 @@ var names struct {
 
 // dialed returns the name that net/http dials for one that is not ASCII, in its own
 // mapping (IDNA's lookup profile, with the tables of the Go release in use). It is
-// had by letting an http.Transport dial, and taking the address from it before
+// found by letting an http.Transport dial, and taking the address from it before
 // any is looked up. The alternatives are a copy of x/net/idna, whose tables may
 // differ from those that net/http uses, and punycode of our own, which lacks the
 // mapping: both would now and then take two servers for one. A name that

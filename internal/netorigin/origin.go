@@ -84,8 +84,8 @@ func Loopback(host string) bool {
 // Host returns the one spelling of a host, without port and brackets, that
 // net/http dials. Names are lowered by ASCII's rules: U+0130 lowers to "i" by
 // Unicode's, and is another name by IDNA's. A name that is not ASCII becomes what
-// net/http makes of it. Of addresses of IPv6 there is one spelling, less a zone,
-// which is the name of an interface and kept as it stands. A dot at the end is
+// net/http makes of it. An IPv6 address has one spelling; its zone, the name of an
+// interface, is kept as it stands. A dot at the end is
 // kept: with it the resolver does not try the machine's search domains, so it is
 // another name.
 func Host(host string) string {
@@ -114,6 +114,9 @@ func HostHeader(hostport string) string {
 	host := Host(u.Hostname())
 	if port := u.Port(); port != "" {
 		return net.JoinHostPort(host, port)
+	}
+	if strings.Contains(host, ":") {
+		return "[" + host + "]"
 	}
 	return host
 }
