@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"example.com/tokenactor/manager"
@@ -101,7 +102,13 @@ func FuzzAnswerRoundTrip(f *testing.F) {
 					want = -time.Second
 				}
 			}
-			if token.AccessToken.Reveal() != access || token.RefreshToken.Reveal() != refresh || token.Scope != scope ||
+			shown := strings.Map(func(r rune) rune { // a scope is printed, in logs and errors
+				if unicode.IsPrint(r) {
+					return r
+				}
+				return ' '
+			}, scope)
+			if token.AccessToken.Reveal() != access || token.RefreshToken.Reveal() != refresh || token.Scope != shown ||
 				token.ExpiresIn != want || token.Extra[name].Reveal() != extra {
 				t.Errorf("%s: got %q %q %q %v %q", body, token.AccessToken.Reveal(), token.RefreshToken.Reveal(), token.Scope,
 					token.ExpiresIn, token.Extra[name].Reveal())
