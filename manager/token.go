@@ -12,8 +12,6 @@ import (
 	"time"
 	"unicode"
 	"unsafe"
-
-	"example.com/tokenactor/internal/tokentype"
 )
 
 // hidden is what every way of printing a Secret shows.
@@ -184,7 +182,7 @@ func (t *Token) Generation() uint64 { return t.generation }
 // one with the greater (Login, Generation) is the newer.
 func (t *Token) Login() uint64 { return t.login }
 
-// Authorization gives the value of the Authorization header (RFC 6750 section
+// Authorization returns the value of the Authorization header (RFC 6750 section
 // 2.1): the type, a space, the access token. The slice is shared by all callers
 // and has no spare capacity: put it into an http.Header, do not write to it.
 func (t *Token) Authorization() []string {
@@ -212,7 +210,7 @@ func (t Token) String() string {
 		return "token(none)"
 	}
 	scheme := t.scheme()
-	if !tokentype.Valid(scheme) {
+	if !validType(scheme) {
 		scheme = strconv.Quote(scheme)
 	}
 	s := fmt.Sprintf("token(%s login=%d generation=%d", scheme, t.login, t.generation)
@@ -267,9 +265,9 @@ func (t *Token) unsendable() error {
 		return nil
 	case strings.TrimSpace(access) != access || strings.ContainsFunc(access, unicode.IsControl):
 		return errAccessToken
-	case !tokentype.Valid(scheme):
+	case !validType(scheme):
 		return errTokenType
-	case tokentype.Foreign(scheme):
+	case UnsendableType(scheme):
 		return fmt.Errorf("manager: the new token has the token_type %s: it is not sent, since such a token is not one that goes into a header as it is", scheme)
 	}
 	return nil

@@ -11,7 +11,6 @@ import (
 	"time"
 	"unicode"
 
-	"example.com/tokenactor/internal/tokentype"
 	"example.com/tokenactor/manager"
 	"golang.org/x/oauth2"
 )
@@ -188,7 +187,7 @@ func (a answer) token(now time.Time, spent bool) manager.Token {
 func tokenType(answered string) string {
 	answered = strings.TrimSpace(answered)
 	switch {
-	case answered == "", strings.EqualFold(answered, "Bearer"), strings.EqualFold(answered, "DPoP"), tokentype.Foreign(answered):
+	case answered == "", strings.EqualFold(answered, "Bearer"), strings.EqualFold(answered, "DPoP"), manager.UnsendableType(answered):
 		return answered
 	}
 	return "Bearer"

@@ -1,12 +1,8 @@
-package tokentype_test
+package manager
 
-import (
-	"testing"
+import "testing"
 
-	"example.com/tokenactor/internal/tokentype"
-)
-
-func TestTypes(t *testing.T) {
+func TestTokenTypes(t *testing.T) {
 	for name, want := range map[string]struct{ foreign, valid bool }{
 		"":                         {false, false},
 		"Bearer":                   {false, true},
@@ -26,7 +22,7 @@ func TestTypes(t *testing.T) {
 		"SCRAM-SHA-256":            {true, true},
 		"Negotiate":                {true, true},
 	} {
-		if foreign, valid := tokentype.Foreign(name), tokentype.Valid(name); foreign != want.foreign || valid != want.valid {
+		if foreign, valid := UnsendableType(name), validType(name); foreign != want.foreign || valid != want.valid {
 			t.Errorf("%q: got foreign %v, valid %v, want %v", name, foreign, valid, want)
 		}
 	}
