@@ -414,7 +414,7 @@ func TestBadUse(t *testing.T) {
 		{secret, with(good, "-auth-style", "mtls"), "-auth-style \"mtls\""},
 		{secret, with(good, "-hosts", "a b/c"), "b/c"},
 		{secret, with(write("spaces", "http://127.0.0.1:1/a b\n")), "a b"},
-		{secret, with(write("many", strings.Repeat("nothing\n", 12))), `12 lines are no http or https URL; line 1: "nothing"`},
+		{secret, with(write("many", strings.Repeat("nothing\n", 12))), `12 lines without an http or https URL; line 1: "nothing"`},
 		{secret, with(write("many", strings.Repeat("nothing\n", 12))), `; and 2 more`},
 	} {
 		r := start(t.Context(), strings.NewReader(""), test.env, test.args...)

@@ -41,7 +41,7 @@ func readList(file string, stdin io.Reader) (list []string, err error) {
 	}
 	switch {
 	case len(bad) > 0:
-		return nil, fmt.Errorf("%s: %s %s no http or https URL%s", file, thousands(len(bad)), map[bool]string{true: "line is", false: "lines are"}[len(bad) == 1], some(bad))
+		return nil, fmt.Errorf("%s: %s without an http or https URL%s", file, number(len(bad), "line"), some(bad))
 	case len(list) == 0:
 		return nil, fmt.Errorf("%s: there is no URL in it", file)
 	}
@@ -58,11 +58,12 @@ func some(list []string) string {
 	return text
 }
 
-func plural(noun string, n int) string {
-	if n == 1 {
-		return noun
+// number is "1 line" or "1,200 lines".
+func number(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
 	}
-	return noun + "s"
+	return thousands(n) + " " + noun
 }
 
 var errProbe = errors.New("not sent")
@@ -100,7 +101,7 @@ func strangers(list, hosts []string, out io.Writer) error {
 	}
 	if len(lines) > 0 {
 		slices.Sort(lines)
-		fmt.Fprintf(out, "note: no token goes to %s %s of the list, see -hosts%s\n", thousands(len(lines)), plural("host", len(lines)), some(lines))
+		fmt.Fprintf(out, "note: no token goes to %s of the list, see -hosts%s\n", number(len(lines), "host"), some(lines))
 	}
 	return nil
 }
@@ -127,7 +128,7 @@ func (c *crawl) keepRest(out io.Writer) error {
 			file = c.urls + ".rest"
 		}
 	}
-	// 0600: a query may hold what is nobody else's.
+	// 0600: a query may hold secrets.
 	if err := os.WriteFile(file, []byte(strings.Join(left, "\n")+"\n"), 0o600); err != nil {
 		return fmt.Errorf("%s URLs were not fetched, and could not be written down: %w", thousands(len(left)), err)
 	}
