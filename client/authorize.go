@@ -37,7 +37,7 @@ func Authorize(ctx context.Context, source Source, req *http.Request) (*manager.
 	return token, nil
 }
 
-// authorized gives a copy of req that carries the token. Request.Clone copies
+// authorized returns a copy of req that carries the token. Request.Clone copies
 // every header value, trailer and URL; here only the map that changes is copied.
 func (t *Transport) authorized(req *http.Request, token *manager.Token) (*http.Request, error) {
 	sent := dialable(req)
@@ -57,7 +57,7 @@ func (t *Transport) authorized(req *http.Request, token *manager.Token) (*http.R
 	return sent, t.Place.Put(sent, token)
 }
 
-// dialable gives req, or where a host in it is not ASCII a copy that names the
+// dialable returns req, or where a host in it is not ASCII a copy that names the
 // host as net/http dials it. net/http itself uses two names if IDNA maps letters
 // of it, as capitals or U+212A: in the Host header, in the request line for a
 // proxy and in its pool of HTTP/2 connections they are not mapped. So a proxy

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// withCookies gives sent, a copy with a header of its own, the cookies that the jar holds
+// withCookies puts into sent, a copy with a header of its own, the cookies that the jar holds
 // now. http.Client has put in those of before: after the caller's own, in the jar's order.
 func (t *Transport) withCookies(sent *http.Request) {
 	now, there := t.Jar.Cookies(sent.URL), sent.Cookies()

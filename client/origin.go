@@ -88,7 +88,7 @@ func targetOf(req *http.Request) (target, error) {
 	return to, nil
 }
 
-// each gives the different origins of the target.
+// each yields the different origins of the target.
 func (to target) each(yield func(netorigin.Origin) bool) {
 	if !yield(to.dialed) || to.host != to.dialed && !yield(to.host) {
 		return
@@ -117,7 +117,7 @@ func (from target) leadsTo(to target) bool {
 	return true
 }
 
-// encrypted gives an error where the token would cross a network in the clear
+// encrypted returns an error where the token would cross a network in the clear
 // (RFC 6750 section 5.3).
 func (to target) encrypted(remedy string) error {
 	for o := range to.each {

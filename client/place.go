@@ -81,7 +81,7 @@ func (q query) Put(req *http.Request, token *manager.Token) error {
 // in reports whether the raw query has the parameter.
 func (q query) in(raw string) bool { return q.without(raw) != raw }
 
-// without gives the raw query less the parameter.
+// without returns the raw query less the parameter.
 func (q query) without(raw string) string {
 	var kept []string
 	for pair := range strings.SplitSeq(raw, "&") {
@@ -94,7 +94,7 @@ func (q query) without(raw string) string {
 	return strings.Join(kept, "&")
 }
 
-// strip gives req, a hop that gets no token, without one that the server repeated
+// strip returns req, a hop that gets no token, without one that the server repeated
 // and that net/http copied into the Referer. The first request's URL is the
 // caller's and has none; one that the server made may have it in any guise.
 func (q query) strip(req *http.Request) *http.Request {
@@ -135,7 +135,7 @@ func (q query) hide(t *Transport, sent *http.Request, resp *http.Response, token
 	}
 }
 
-// without gives location less the secret, in what spelling it may be.
+// without returns location less the secret, in any spelling.
 func without(location, secret string) string {
 	// The longest spelling first, so that of none a part stays.
 	once, path := url.QueryEscape(secret), url.PathEscape(secret)
@@ -201,14 +201,11 @@ func (q query) leadsHome(t *Transport, sent *http.Request, location string) bool
 // reports whether there is a header in another spelling that is empty: see
 // withoutEmpty.
 func (t *Transport) carriesOwn(req *http.Request) (own, empty bool) {
-	name := "Authorization"
-	switch p := t.Place.(type) {
-	case header:
-		name = string(p)
-	case query:
+	if q, ok := t.Place.(query); ok {
 		first, _ := firstRequest(req)
-		return first != nil && p.in(first.URL.RawQuery), false
+		return first != nil && q.in(first.URL.RawQuery), false
 	}
+	name := t.headerName()
 	own, empty = has(req.Header, name)
 	if req.Response != nil && !own {
 		if first, _ := firstRequest(req); first != nil {
@@ -216,6 +213,15 @@ func (t *Transport) carriesOwn(req *http.Request) (own, empty bool) {
 		}
 	}
 	return own, empty
+}
+
+// headerName is the header that the token goes into, or that a Place of the user's own is
+// taken to fill.
+func (t *Transport) headerName() string {
+	if p, ok := t.Place.(header); ok {
+		return string(p)
+	}
+	return "Authorization"
 }
 
 // has reports whether h has a header of that name, whose canonical spelling it
@@ -243,10 +249,7 @@ func has(h http.Header, name string) (own, empty bool) {
 // spelt otherwise: the token would not replace them, and the server would get two
 // headers of one name.
 func (t *Transport) withoutEmpty(req *http.Request) (*http.Response, error) {
-	name := "Authorization"
-	if p, ok := t.Place.(header); ok {
-		name = string(p)
-	}
+	name := t.headerName()
 	clean := req.WithContext(req.Context())
 	clean.Header = maps.Clone(req.Header)
 	maps.DeleteFunc(clean.Header, func(key string, _ []string) bool {

@@ -13,7 +13,7 @@ import (
 	"example.com/tokenactor/client"
 )
 
-// tokenSent reports whether rt sends req with the token, and gives the error.
+// tokenSent reports whether rt sends req with the token, and returns the error.
 func tokenSent(t *testing.T, rt *client.Transport, req *http.Request) (bool, error) {
 	t.Helper()
 	var seen []string

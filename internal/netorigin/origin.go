@@ -1,5 +1,5 @@
 // Package netorigin says which server a request goes to, named as net/http dials
-// it. Package client gives tokens to origins, package oauth secrets; what they
+// it. Package client sends tokens to origins, package oauth secrets; what they
 // take for the same origin must be what net/http takes for the same server.
 package netorigin
 
@@ -70,7 +70,7 @@ func defaultPort(scheme string) string {
 
 // Loopback reports whether host is this machine, so that plain http crosses no
 // network (RFC 8252 section 8.3). A name that only resolves to it does not
-// count: whoever answers for the name decides where it leads. localhost does
+// count: its DNS server decides where it leads. localhost does
 // (RFC 6761 section 6.3).
 func Loopback(host string) bool {
 	host = Host(host)
